@@ -42,9 +42,31 @@ import numpy
 from asg.core.errors import DtypeError
 
 __all__ = [
-    "DTYPES", "DType", "FloatInfo", "IntInfo", "as_dtype", "bfloat16", "bool_", "default_float",
-    "default_int", "finfo", "fits", "float16", "float32", "float64", "iinfo", "int16", "int32",
-    "int64", "int8", "promote", "promote_weak", "uint16", "uint32", "uint64", "uint8",
+    "DTYPES",
+    "DType",
+    "FloatInfo",
+    "IntInfo",
+    "as_dtype",
+    "bfloat16",
+    "bool_",
+    "default_float",
+    "default_int",
+    "finfo",
+    "fits",
+    "float16",
+    "float32",
+    "float64",
+    "iinfo",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "promote",
+    "promote_weak",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
 ]  # fmt: skip
 
 
@@ -131,7 +153,8 @@ def _numpy_dtype(name: str) -> numpy.dtype[Any]:
         return numpy.dtype(name)
     import ml_dtypes  # lazily: programs without bfloat16 do not pay for it
 
-    return numpy.dtype(ml_dtypes.bfloat16)
+    dtype: numpy.dtype[Any] = numpy.dtype(ml_dtypes.bfloat16)
+    return dtype
 
 
 float16: Final = DType("float16", "f16", "float", 2)

@@ -1,0 +1,221 @@
+"""Bounds of symbolic sizes, sound for every binding that the symbols allow.
+
+Two strengths: `lower_bound`/`upper_bound` look at the polynomial only; `proven_lower`/
+`proven_upper` also use what relates a compound atom to its operands (`max(n, m) >= n`,
+`n // 2 <= n / 2`). None always means: no bound found.
+"""
+
+from __future__ import annotations
+
+from asg.core.dim_terms import (
+    Atom,
+    Compound,
+    FloorDiv,
+    Interval,
+    Max,
+    Min,
+    Mod,
+    Monomial,
+    Symbol,
+    Terms,
+    add,
+    constant_value,
+    replace_atom,
+    scale,
+)  # fmt: skip
+
+# Monomials of a higher degree are not expanded around their bounds (2**degree terms each).
+_MAXIMUM_DEGREE = 8
+# How many compound atoms a proof may take apart, one after the other.
+_MAXIMUM_DEPTH = 5
+
+
+def lower_bound(terms: Terms) -> int | None:
+    """A number that the polynomial is never below.
+
+    Every atom is written as its own bound plus a non-negative rest. Then the constant is a bound,
+    apart from the terms that stay negative. `n*m - n` is thus seen to be at least 0 for m >= 1.
+    """
+    shifted: dict[Monomial, int] = {}
+    for monomial, coefficient in terms:
+        if not _add_shifted(shifted, monomial, coefficient):
+            return None
+    total = shifted.pop((), 0)
+    for monomial, coefficient in shifted.items():
+        if coefficient < 0:
+            largest = _largest_rest(monomial)
+            if largest is None:
+                return None
+            total += coefficient * largest
+    return total
+
+
+def _add_shifted(shifted: dict[Monomial, int], monomial: Monomial, coefficient: int) -> bool:
+    """Add `coefficient * monomial` in the shifted atoms; False if an atom has no bound at all."""
+    if len(monomial) > _MAXIMUM_DEGREE:
+        return False
+    products: list[tuple[Monomial, int]] = [((), coefficient)]
+    for atom in monomial:
+        low, high = atom_bounds(atom)
+        if low is not None:
+            shift, sign = low, 1
+        elif high is not None:
+            shift, sign = high, -1
+        else:
+            return False
+        grown = [((*kept, atom), c * sign) for kept, c in products]
+        products = grown + [(kept, c * shift) for kept, c in products if shift]
+    for kept, c in products:
+        shifted[kept] = shifted.get(kept, 0) + c
+    return True
+
+
+def _largest_rest(monomial: Monomial) -> int | None:
+    """The largest product of the non-negative rests, atom minus its lower bound."""
+    product = 1
+    for atom in monomial:
+        low, high = atom_bounds(atom)
+        if low is None or high is None:
+            return None
+        product *= high - low
+    return product
+
+
+def upper_bound(terms: Terms) -> int | None:
+    """A number that the polynomial is never above."""
+    low = lower_bound(scale(terms, -1))
+    return None if low is None else -low
+
+
+def atom_bounds(atom: Atom) -> Interval:
+    """(least, largest) value of an atom, None where it has no bound. Computed once per atom."""
+    if atom.cached_bounds is None:
+        atom.cached_bounds = _compute_atom_bounds(atom)
+    return atom.cached_bounds
+
+
+def _compute_atom_bounds(atom: Atom) -> Interval:
+    if isinstance(atom, Symbol):  # the atom is the multiple_of-th part of the symbol
+        return -(-atom.minimum // atom.multiple_of), None
+    assert isinstance(atom, Compound)
+    intervals = [(proven_lower(terms), proven_upper(terms)) for terms in atom.operands]
+    if isinstance(atom, FloorDiv):
+        return _floor_bounds(*intervals)
+    if isinstance(atom, Mod):
+        return _modulo_bounds(*intervals)
+    if isinstance(atom, Max):
+        return _maximum_bounds(intervals)
+    assert isinstance(atom, Min)
+    low, high = _maximum_bounds([_negated(interval) for interval in intervals])
+    return _negated((low, high))
+
+
+def _negated(interval: Interval) -> Interval:
+    low, high = interval
+    return None if high is None else -high, None if low is None else -low
+
+
+def _floor_bounds(numerator: Interval, divisor: Interval) -> Interval:
+    divisor_low, divisor_high = divisor
+    if divisor_low is None or divisor_low < 1:
+        return None, None
+    low, high = numerator
+    far_low = 0 if divisor_high is None else None if low is None else low // divisor_high
+    far_high = -1 if divisor_high is None else None if high is None else high // divisor_high
+    least = None if low is None else far_low if low >= 0 else low // divisor_low
+    largest = None if high is None else high // divisor_low if high >= 0 else far_high
+    return least, largest
+
+
+def _modulo_bounds(numerator: Interval, divisor: Interval) -> Interval:
+    low, high = divisor
+    if low is not None and low >= 1:
+        candidates = [] if high is None else [high - 1]
+        if numerator[0] is not None and numerator[0] >= 0 and numerator[1] is not None:
+            candidates.append(numerator[1])
+        return 0, min(candidates, default=None)
+    if high is not None and high <= -1:
+        return None if low is None else low + 1, 0
+    return None, None
+
+
+def _maximum_bounds(intervals: list[Interval]) -> Interval:
+    lows = [low for low, _ in intervals if low is not None]
+    highs = [high for _, high in intervals if high is not None]
+    complete = len(highs) == len(intervals)
+    return max(lows, default=None), max(highs) if complete else None
+
+
+def proven_lower(terms: Terms, depth: int = _MAXIMUM_DEPTH) -> int | None:
+    """The best lower bound found, taking compound atoms apart one after the other."""
+    number = constant_value(terms)
+    if number is not None:
+        return number
+    best = lower_bound(terms)
+    for monomial, coefficient in terms if depth else ():
+        if len(monomial) == 1 and isinstance(monomial[0], Compound):
+            relaxed = _relaxed_lower(terms, monomial[0], coefficient, depth - 1)
+            if relaxed is not None:  # one chain of steps, so that a proof stays cheap
+                return relaxed if best is None else max(best, relaxed)
+    return best
+
+
+def proven_upper(terms: Terms) -> int | None:
+    """The best upper bound found."""
+    low = proven_lower(scale(terms, -1))
+    return None if low is None else -low
+
+
+def known_nonzero(terms: Terms) -> bool:
+    """Whether zero is excluded for every binding."""
+    low = proven_lower(terms)
+    if low is not None and low >= 1:
+        return True
+    high = proven_upper(terms)
+    return high is not None and high <= -1
+
+
+def _relaxed_lower(terms: Terms, atom: Compound, coefficient: int, depth: int) -> int | None:
+    """A lower bound after replacing `atom`, which occurs as `coefficient * atom`."""
+    if isinstance(atom, Max | Min):
+        return _extreme_lower(terms, atom, coefficient, depth)
+    if any(atom in monomial for monomial, _ in terms if len(monomial) > 1):
+        return None
+    if isinstance(atom, FloorDiv):
+        return _floor_lower(terms, atom, coefficient, depth)
+    dividend_low = proven_lower(atom.operands[0], depth)
+    if coefficient < 0 and dividend_low is not None and dividend_low >= 0:
+        divisor_low = proven_lower(atom.operands[1], depth)
+        if divisor_low is not None and divisor_low >= 1:  # then a % b <= a
+            return proven_lower(replace_atom(terms, atom, atom.operands[0]), depth)
+    return None
+
+
+def _extreme_lower(terms: Terms, atom: Compound, coefficient: int, depth: int) -> int | None:
+    """Each operand in place of the max or min: one of them is the case that occurs."""
+    cases = [proven_lower(replace_atom(terms, atom, case), depth) for case in atom.operands]
+    occurs_linearly = not any(atom in m for m, _ in terms if len(m) > 1)
+    if occurs_linearly and (coefficient > 0) == isinstance(atom, Max):
+        return max((low for low in cases if low is not None), default=None)
+    known = [low for low in cases if low is not None]
+    return min(known) if len(known) == len(cases) else None
+
+
+def _floor_lower(terms: Terms, atom: Compound, coefficient: int, depth: int) -> int | None:
+    """Use `(a - k + 1) / k <= a // k <= a / k`, with everything multiplied by k."""
+    numerator, divisor = atom.operands
+    number = constant_value(divisor)
+    if number is None:  # a // b <= a // least b, if neither is negative
+        numerator_low, number = proven_lower(numerator, depth), proven_lower(divisor, depth)
+        if coefficient > 0 or numerator_low is None or numerator_low < 0:
+            return None
+    if number is None or number < 1:
+        return None
+    rest = tuple(term for term in terms if term[0] != (atom,))
+    scaled = add(scale(rest, number), numerator, coefficient)
+    low = proven_lower(scaled, depth)
+    if low is None:
+        return None
+    if coefficient > 0:
+        low -= coefficient * (number - 1)
+    return -(-low // number)
