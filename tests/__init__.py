@@ -1,0 +1,1 @@
+"""The tests of asg; the folders mirror those of the source."""

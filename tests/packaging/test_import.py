@@ -1,0 +1,64 @@
+"""`import asg` is quick and needs NumPy alone; every other library is loaded when it is used."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.architecture.source_tree import ROOT
+
+# Generous: a slower import has loaded a library it should not have.
+LONGEST_IMPORT_SECONDS = 0.3
+HEAVY = {"jax", "sklearn", "scipy", "torch", "matplotlib", "pydantic", "tyro", "rich"}
+
+ONLY_NUMPY = """
+import sys
+
+class Refuse:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.split(".")[0] not in sys.stdlib_module_names | {"asg", "numpy"}:
+            raise ModuleNotFoundError(f"blocked: {name}", name=name)
+
+sys.meta_path.insert(0, Refuse)
+import asg
+print(asg.__version__)
+"""
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the interpreter on `arguments` in the checkout; the process must succeed."""
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_import_loads_no_heavy_library() -> None:
+    code = "import sys, asg; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = set(run("-c", code).stdout.split())
+    assert "asg" in loaded
+    assert not loaded & HEAVY
+
+
+def test_import_works_with_numpy_alone() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", run("-c", ONLY_NUMPY).stdout)
+
+
+def import_seconds() -> float:
+    """The time of one `import asg` in a fresh process, NumPy included, as Python measures it."""
+    lines = run("-X", "importtime", "-c", "import asg").stderr.splitlines()
+    (total,) = (line.split("|")[1] for line in lines if line.split("|")[2:] == [" asg"])
+    return int(total) / 1e6
+
+
+def test_import_is_quick() -> None:
+    # The best of several: a busy machine makes single runs slow, never quick.
+    best = float("inf")
+    for _ in range(6):
+        best = min(best, import_seconds())
+        if best < LONGEST_IMPORT_SECONDS:
+            return
+    pytest.fail(f"`import asg` took {best:.2f} s, at most {LONGEST_IMPORT_SECONDS} s are allowed")
