@@ -55,7 +55,7 @@ install_with_pip() {
 }
 
 make_ready_with() {
-    say "$1, Python $(version_of "$python"), requirements/$purpose.txt"
+    say "once, with $1: Python $(version_of "$python") and requirements/$purpose.txt into .venv"
     { environment_fits || "create_with_$1" "$python"; } &&
         rm -f .venv/ready-* &&
         "install_with_$1" --require-hashes -r "requirements/$purpose.txt" &&
