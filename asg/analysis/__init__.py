@@ -1,0 +1,1 @@
+"""Facts about graphs: sizes, costs, lifetimes."""

@@ -1,0 +1,168 @@
+"""The reverse driver: vector-Jacobian products over a graph, built as more graph.
+
+Rules hold the mathematics of one op; everything dull is here, once: the cone between ``wrt`` and
+the outputs, adding contributions, undoing broadcasts, checking types, provenance, and the errors
+that list every op without a gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from asg.autodiff.sum_to import sum_to
+from asg.core.errors import GraphError, NotDifferentiable
+from asg.core.explain import made_by
+from asg.core.node import Node, next_serial
+from asg.core.origin import derive
+from asg.core.registry import call
+from asg.core.tensor import Tensor
+
+Cotangents = dict[Tensor, Tensor]
+
+
+def pullback(
+    outputs: Sequence[Tensor],
+    cotangents: Sequence[Tensor],
+    wrt: Sequence[Tensor],
+    floor: int = -1,
+    cut: bool = False,
+) -> list[Tensor | None]:
+    """``sum_i cotangent_i . d output_i / d wrt`` for every tensor of ``wrt``, None if unreached.
+
+    Args:
+        outputs: differentiated tensors.
+        cotangents: one per output, of the same type.
+        wrt: tensors to differentiate by; a total derivative when one of them depends on another.
+        floor: nodes with a smaller serial are not entered.
+        cut: take ``wrt`` as independent: never walk past one of them.
+
+    Raises:
+        NotDifferentiable: lists every op of the cone that has no rule, with a path from the output.
+    """
+    cone = _cone(outputs, set(wrt), floor, cut)
+    active = _active(cone, wrt, cut)
+    path = [node for node in cone if any(output in active for output in node.outputs)]
+    _refuse_missing_rules(path, outputs, active)
+    total: Cotangents = {}
+    for output, cotangent in zip(outputs, cotangents, strict=True):
+        _accumulate(total, output, cotangent)
+    kept = set(wrt)
+    for node in reversed(path):
+        given = [None if cut and output in kept else total.get(output) for output in node.outputs]
+        for output in node.outputs:
+            if output not in kept:
+                total.pop(output, None)
+        if node.inputs and any(cotangent is not None for cotangent in given):
+            _pull_through(node, given, total, active)
+    return [total.get(tensor) for tensor in wrt]
+
+
+def _cone(outputs: Iterable[Tensor], wrt: set[Tensor], floor: int, cut: bool) -> list[Node]:
+    """Nodes the outputs depend on, operands first, not walking past ``wrt`` when ``cut``."""
+    seen: set[Node] = set()
+    stack = list(outputs)
+    while stack:
+        tensor = stack.pop()
+        node = tensor.node
+        if node in seen or node.serial < floor or (cut and tensor in wrt):
+            continue
+        seen.add(node)
+        stack.extend(node.inputs)
+    return sorted(seen, key=lambda node: node.serial)
+
+
+def _active(cone: Iterable[Node], wrt: Iterable[Tensor], cut: bool) -> set[Tensor]:
+    """Tensors through which a derivative flows: they depend on ``wrt`` differentiably."""
+    active = set(wrt)
+    for node in cone:
+        if node.op.differentiable and any(tensor in active for tensor in node.inputs):
+            active.update(output for output in node.outputs if output.dtype.is_float)
+    return active
+
+
+def _pull_through(
+    node: Node, given: Sequence[Tensor | None], total: Cotangents, active: set[Tensor]
+) -> None:
+    """Add the contributions of one node to the cotangents of its operands."""
+    with derive("gradient", node.op.name, (node.serial,), node.origin):
+        filled = tuple(
+            call("zeros_like", output) if cotangent is None else cotangent
+            for output, cotangent in zip(node.outputs, given, strict=True)
+        )
+        contributions = _apply_rule(node, filled, active)
+        for operand, contribution in contributions:
+            _accumulate(total, operand, _fitted(node, operand, contribution))
+
+
+def _apply_rule(
+    node: Node, cotangents: tuple[Tensor, ...], active: set[Tensor]
+) -> list[tuple[Tensor, Tensor]]:
+    if not node.op.has_vjp():
+        return _through_decomposition(node, cotangents, active)
+    entries = node.op.vjp(node.inputs, node.outputs, cotangents)
+    contributions = []
+    for operand, entry in zip(node.inputs, entries, strict=True):
+        if entry is not None and operand in active:
+            contributions.append((operand, entry if isinstance(entry, Tensor) else entry()))
+    return contributions
+
+
+def _through_decomposition(
+    node: Node, cotangents: tuple[Tensor, ...], active: set[Tensor]
+) -> list[tuple[Tensor, Tensor]]:
+    """Differentiate a composite through its meaning; depth is the nesting of composites."""
+    floor = next_serial()
+    decomposed = node.op.decompose(*node.inputs)
+    outputs = decomposed if isinstance(decomposed, tuple) else (decomposed,)
+    operands = [tensor for tensor in dict.fromkeys(node.inputs) if tensor in active]
+    found = pullback(outputs, cotangents, operands, floor, cut=True)
+    return [(o, c) for o, c in zip(operands, found, strict=True) if c is not None]
+
+
+def _fitted(node: Node, operand: Tensor, contribution: Tensor) -> Tensor:
+    try:
+        return sum_to(contribution, operand.type)
+    except GraphError as error:
+        raise GraphError(f"gradient rule of {node.op.name}: {error}") from None
+
+
+def _accumulate(total: Cotangents, tensor: Tensor, contribution: Tensor) -> None:
+    known = total.get(tensor)
+    total[tensor] = contribution if known is None else call("add", known, contribution)
+
+
+def _refuse_missing_rules(
+    path: Sequence[Node], outputs: Sequence[Tensor], active: set[Tensor]
+) -> None:
+    missing = [
+        node
+        for node in path
+        if node.inputs
+        and any(tensor in active for tensor in node.inputs)
+        and not (node.op.has_vjp() or node.op.has_decomposition())
+    ]
+    if missing:
+        listed = "\n".join(f"  {path_from(outputs, node)}" for node in missing)
+        raise NotDifferentiable(
+            "no gradient rule for the following operations (path from the output):\n"
+            f"{listed}\n  repair: give the op a vjp, or wrap the value in asg.stop_gradient"
+        )
+
+
+def path_from(outputs: Sequence[Tensor], target: Node) -> str:
+    """``loss <- sum (a.py:3) <- sort (a.py:2)``: a shortest path down to ``target``."""
+    came_from: dict[Node, Node | None] = {tensor.node: None for tensor in outputs}
+    queue = list(came_from)
+    for node in queue:
+        if node is target:
+            break
+        for tensor in node.inputs:
+            if tensor.node not in came_from and tensor.node.serial >= target.serial:
+                came_from[tensor.node] = node
+                queue.append(tensor.node)
+    steps: list[str] = []
+    current: Node | None = target
+    while current is not None:
+        steps.append(f"{current.op.name} ({made_by(current.outputs[0])})")
+        current = came_from.get(current)
+    return " <- ".join(reversed(steps))

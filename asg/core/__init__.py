@@ -1,0 +1,1 @@
+"""The core: types, nodes, graphs. Imports no op and no backend."""

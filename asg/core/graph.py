@@ -1,0 +1,261 @@
+"""Graph: inputs, outputs and state slots over linked nodes. Frozen; passes return new graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from asg.core.convert import as_tensor
+from asg.core.errors import GraphError
+from asg.core.node import Node
+from asg.core.registry import service
+from asg.core.state_slot import StateSlot
+from asg.core.tensor import Tensor
+from asg.core.tree import flatten
+from asg.core.types import SizeCheck
+
+Rebuilder = Callable[[Node, tuple[Tensor, ...]], tuple[Tensor, ...] | None]
+
+
+def reachable_nodes(outputs: Iterable[Tensor], stop_before: int = -1) -> list[Node]:
+    """Every node the outputs depend on, operands first.
+
+    Nodes with a serial below ``stop_before`` are not entered. Inputs always have smaller serials
+    than their users, so sorting by serial is a topological order.
+    """
+    seen: set[Node] = set()
+    stack = [tensor.node for tensor in outputs]
+    while stack:
+        node = stack.pop()
+        if node in seen or node.serial < stop_before:
+            continue
+        seen.add(node)
+        stack.extend(tensor.node for tensor in node.inputs)
+    return sorted(seen, key=_serial)
+
+
+def _serial(node: Node) -> int:
+    return node.serial
+
+
+class Graph:
+    """A closed program: named inputs to named outputs, with paired state.
+
+    ``Graph(loss=loss, grads={"w": dw})`` finds its inputs itself, in the order in which they were
+    made; nested outputs get dotted names (``grads.w``).
+
+    Attributes:
+        inputs: the placeholder tensors (inputs and states).
+        outputs: the results, then the next values of written states.
+        state: which input pairs with which output.
+        checks: size equalities that the executor must verify before running.
+
+    Raises:
+        GraphError: names collide, or a reached placeholder is missing from ``inputs``.
+
+    >>> import asg
+    >>> x = asg.input("x", ("batch", 3))
+    >>> asg.Graph(total=x.sum())
+    <graph 'graph': x -> total, 2 nodes>
+    """
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    state: tuple[StateSlot, ...]
+    name: str
+    checks: tuple[SizeCheck, ...]
+
+    def __init__(
+        self,
+        outputs: Mapping[str, Any] | None = None,
+        /,
+        *,
+        inputs: Sequence[Tensor] | None = None,
+        name: str = "graph",
+        **named: Any,
+    ) -> None:
+        """See the class."""
+        flat = {key: as_tensor(leaf) for key, leaf in flatten({**(outputs or {}), **named}).items()}
+        if not flat:
+            raise GraphError("a graph needs at least one output: asg.Graph(loss=loss)")
+        found = placeholders(flat.values())
+        chosen = found if inputs is None else _complete(inputs, found)
+        state = [StateSlot(i, None) for i, t in enumerate(chosen) if is_state(t)]
+        self._set(chosen, tuple(flat.values()), tuple(flat), tuple(state), name)
+
+    @classmethod
+    def of(
+        cls,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        output_names: Sequence[str],
+        state: Sequence[StateSlot] = (),
+        name: str = "graph",
+        input_names: Sequence[str] | None = None,
+        checks: Sequence[SizeCheck] | None = None,
+    ) -> Graph:
+        """A graph from its parts; what passes use."""
+        graph = cls.__new__(cls)
+        graph._set(
+            tuple(inputs), tuple(outputs), tuple(output_names), tuple(state), name,
+            input_names, checks,
+        )  # fmt: skip
+        return graph
+
+    def _set(
+        self,
+        inputs: tuple[Tensor, ...],
+        outputs: tuple[Tensor, ...],
+        output_names: tuple[str, ...],
+        state: tuple[StateSlot, ...],
+        name: str,
+        input_names: Sequence[str] | None = None,
+        checks: Sequence[SizeCheck] | None = None,
+    ) -> None:
+        self.inputs, self.outputs, self.output_names = inputs, outputs, output_names
+        self.state, self.name = state, name
+        names = input_names or [placeholder_name(tensor) for tensor in inputs]
+        self.input_names = tuple(names)
+        for kind, listed in (("inputs", self.input_names), ("outputs", output_names)):
+            doubled = sorted({n for n in listed if listed.count(n) > 1}) if _repeats(listed) else []
+            if doubled:
+                raise GraphError(
+                    f"graph {name!r}: two {kind} are named {', '.join(map(repr, doubled))}; "
+                    "give every input and variable its own name"
+                )
+        if checks is None:
+            checks = [check for node in self.nodes for check in node.checks]
+        self.checks = tuple(dict.fromkeys(checks))
+
+    # -- structure ------------------------------------------------------------------------
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node, operands before users, in order of creation."""
+        return tuple(reachable_nodes((*self.inputs, *self.outputs)))
+
+    @cached_property
+    def users(self) -> dict[Tensor, list[tuple[Node, int]]]:
+        """For every tensor, the (node, operand position) pairs that use it."""
+        users: dict[Tensor, list[tuple[Node, int]]] = {}
+        for node in self.nodes:
+            for position, tensor in enumerate(node.inputs):
+                users.setdefault(tensor, []).append((node, position))
+        return users
+
+    @cached_property
+    def results(self) -> dict[str, Tensor]:
+        """The outputs that are not next values of states, by name."""
+        stored = {slot.output for slot in self.state}
+        named = zip(self.output_names, self.outputs, strict=True)
+        return {name: t for i, (name, t) in enumerate(named) if i not in stored}
+
+    @cached_property
+    def feeds(self) -> dict[str, Tensor]:
+        """The inputs that are not states, by name: what a caller gives."""
+        held = {slot.input for slot in self.state}
+        named = zip(self.input_names, self.inputs, strict=True)
+        return {name: t for i, (name, t) in enumerate(named) if i not in held}
+
+    def with_outputs(self, outputs: Sequence[Tensor]) -> Graph:
+        """Same signature, outputs computed by other nodes."""
+        return Graph.of(
+            self.inputs, outputs, self.output_names, self.state, self.name,
+            self.input_names, self.checks,
+        )  # fmt: skip
+
+    # -- text, pictures, passes: services registered by upper layers -------------------------
+
+    def __str__(self) -> str:
+        """The typed text form; `asg.parse` reads it back."""
+        return str(service("graph_text")(self))
+
+    def __repr__(self) -> str:
+        """One line."""
+        return (
+            f"<graph {self.name!r}: {', '.join(self.input_names)} -> "
+            f"{', '.join(self.output_names)}, {len(self.nodes)} nodes>"
+        )
+
+    def optimize(self, backend: str | None = None) -> Graph:
+        """The graph after the default passes (for ``backend`` if given)."""
+        return service("optimize")(self, backend)  # type: ignore[no-any-return]
+
+    def diff(self, before: Graph) -> str:
+        """What changed from ``before`` to this graph, as text: added and removed nodes."""
+        return str(service("graph_diff")(before, self))
+
+    def render(self, path: Any, **options: Any) -> Any:
+        """Draw to ``path`` (.svg .png .pdf .dot); see `asg.visualizer.render`."""
+        return service("render")(self, path, **options)
+
+    def _repr_svg_(self) -> str:
+        """The picture for notebooks."""
+        return str(service("svg")(self))
+
+
+def _repeats(names: tuple[str, ...]) -> bool:
+    return len(set(names)) != len(names)
+
+
+def is_state(tensor: Tensor) -> bool:
+    """True for the leaf of a variable."""
+    return tensor.node.op.is_placeholder and hasattr(tensor.node.op, "cell")
+
+
+def placeholder_name(tensor: Tensor) -> str:
+    """The name of an input or variable."""
+    op: Any = tensor.node.op
+    return str(op.cell.name if is_state(tensor) else op.label)
+
+
+def placeholders(outputs: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    """The input and state leaves that the outputs reach, inputs first, in order of creation."""
+    found = [n.output for n in reachable_nodes(outputs) if n.op.is_placeholder]
+    return tuple(sorted(found, key=lambda tensor: (is_state(tensor), tensor.node.serial)))
+
+
+def _complete(given: Sequence[Tensor], found: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    for tensor in given:
+        if not tensor.node.op.is_placeholder:
+            raise GraphError(f"{tensor!r} is computed, not an input; graph inputs are placeholders")
+    missing = [t for t in found if t not in set(given) and not is_state(t)]
+    if missing:
+        raise GraphError(
+            "the outputs also depend on "
+            + ", ".join(f"{placeholder_name(t)!r}: {t.type}" for t in missing)
+            + "; list these in inputs"
+        )
+    return (*given, *(t for t in found if is_state(t) and t not in set(given)))
+
+
+def rebuild(graph: Graph, function: Rebuilder) -> Graph:
+    """Copy a graph, replacing nodes: the one copier.
+
+    ``function(node, inputs)`` gets every node with its inputs already mapped and returns the
+    replacement outputs, or None to keep the node (shared as it is when no input changed).
+
+    Raises:
+        GraphError: a replacement has another type; the message shows node and types.
+    """
+    mapped: dict[Tensor, Tensor] = {}
+    for node in graph.nodes:
+        inputs = tuple(mapped[tensor] for tensor in node.inputs)
+        outputs = function(node, inputs)
+        if outputs is None:
+            kept = node if inputs == node.inputs else node.with_inputs(inputs)
+            outputs = kept.outputs
+        for old, new in zip(node.outputs, outputs, strict=True):
+            if new.type != old.type:
+                raise GraphError(
+                    f"replacement of {node!r} has type {new.type}, {old.type} is needed"
+                )
+            mapped[old] = new
+    return Graph.of(
+        [mapped[tensor] for tensor in graph.inputs],
+        [mapped[tensor] for tensor in graph.outputs],
+        graph.output_names, graph.state, graph.name, graph.input_names, graph.checks,
+    )  # fmt: skip

@@ -1,0 +1,70 @@
+"""Node: one application of an op to inputs. Immutable, compared by identity."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from asg.core.origin import Origin, current_origin
+from asg.core.tensor import Tensor
+from asg.core.types import SizeCheck, TensorType
+
+if TYPE_CHECKING:
+    from asg.core.op import Op
+
+_serials = count()
+
+
+class Node:
+    """``outputs = op(inputs)``.
+
+    ``serial`` grows with creation: every input of a node has a smaller serial than the node
+    itself, so sorting by serial is a topological order, and "made outside this region" is a
+    comparison of two integers. ``checks`` are equalities of sizes left to run time.
+    """
+
+    __slots__ = ("checks", "inputs", "op", "origin", "outputs", "serial")
+
+    op: Op
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    serial: int
+    origin: Origin
+    checks: tuple[SizeCheck, ...]
+
+    def __init__(
+        self,
+        op: Op,
+        inputs: tuple[Tensor, ...],
+        types: tuple[TensorType, ...],
+        checks: tuple[SizeCheck, ...] = (),
+        origin: Origin | None = None,
+    ) -> None:
+        """Made by `Op.apply` and by `with_inputs`; users call ops instead."""
+        self.op = op
+        self.inputs = inputs
+        self.serial = next(_serials)
+        self.origin = current_origin() if origin is None else origin
+        self.checks = checks
+        self.outputs = tuple(Tensor(each, self, index) for index, each in enumerate(types))
+
+    def with_inputs(self, inputs: tuple[Tensor, ...]) -> Node:
+        """The same application to inputs of the same types; `infer` need not run again."""
+        types = tuple(output.type for output in self.outputs)
+        return Node(self.op, inputs, types, self.checks, self.origin)
+
+    @property
+    def output(self) -> Tensor:
+        """The only output."""
+        (output,) = self.outputs
+        return output
+
+    def __repr__(self) -> str:
+        """``<node 12 matmul -> f32[batch, 10]>``."""
+        types = ", ".join(str(output.type) for output in self.outputs)
+        return f"<node {self.serial} {self.op} -> {types}>"
+
+
+def next_serial() -> int:
+    """A serial number newer than every node that exists and older than every later one."""
+    return next(_serials)

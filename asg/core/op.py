@@ -1,0 +1,203 @@
+"""Op: one operation = one frozen dataclass. Fields are attributes, methods are its rules.
+
+``infer`` gives the output type, ``decompose`` the meaning in other ops, ``vjp`` the gradient,
+``flops`` the cost. Everything else (constructor, operand names, printing, hashing, parsing, the
+picture, the contract test) is derived from the class.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+
+from asg.core.convert import as_operands, common_dtype
+from asg.core.dim import Dim
+from asg.core.errors import OperandError
+from asg.core.explain import explain
+from asg.core.node import Node
+from asg.core.registry import OPS, call, snake_case
+from asg.core.tensor import Tensor
+from asg.core.types import TensorType, TypeProblem, take_checks
+
+if TYPE_CHECKING:
+    Cotangent = Tensor | None | Callable[[], Tensor]
+
+CATEGORIES = (
+    "leaf", "elementwise", "reduce", "shape", "index", "linalg", "convolution", "random",
+    "control", "activation", "norm", "attention", "loss",
+)  # fmt: skip
+
+
+@dataclass_transform(frozen_default=True)
+class Op:
+    """Base class of every op. Subclasses become frozen dataclasses and register themselves.
+
+    Class facts:
+        name: registry name, the class name in snake_case unless given.
+        category: one of CATEGORIES; decides colour and shape in pictures.
+        broadcasts: output shape is the broadcast of all operands (elementwise ops).
+        promotes: the operands that are cast to their common dtype before `infer`, as a slice.
+        commutative: the first two operands may be exchanged.
+        differentiable: False states that the output carries no gradient to any operand.
+        is_placeholder: a leaf that receives its value from outside (an input or a state).
+        variadic: takes any number of operands.
+    """
+
+    name: ClassVar[str] = ""
+    category: ClassVar[str] = "elementwise"
+    broadcasts: ClassVar[bool] = False
+    promotes: ClassVar[slice | None] = None
+    commutative: ClassVar[bool] = False
+    differentiable: ClassVar[bool] = True
+    is_placeholder: ClassVar[bool] = False
+    variadic: ClassVar[bool] = False
+    operands: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
+        """Make the subclass a frozen dataclass and register it (``abstract=True``: do not)."""
+        super().__init_subclass__(**kwargs)
+        dataclass(frozen=True, repr=False)(cls)
+        if abstract:
+            return
+        if "name" not in cls.__dict__:
+            cls.name = snake_case(cls.__name__)
+        if cls.category not in CATEGORIES:
+            raise OperandError(f"{cls.__name__}: category {cls.category!r} is not in {CATEGORIES}")
+        other = OPS.get(cls.name)
+        if other is not None and (other.__module__, other.__qualname__) != (
+            cls.__module__, cls.__qualname__
+        ):  # fmt: skip
+            raise OperandError(f"two ops are named {cls.name!r}: {other} and {cls}")
+        code = cls.infer.__code__
+        cls.operands = code.co_varnames[1 : code.co_argcount]
+        cls.variadic = bool(code.co_flags & inspect.CO_VARARGS)
+        OPS[cls.name] = cls
+
+    # -- rules ---------------------------------------------------------------------------
+
+    def infer(self, *operands: Any, **named: Any) -> TensorType | tuple[TensorType, ...]:
+        """Output type(s) from operand types; raises TypeProblem."""
+        raise NotImplementedError(f"{type(self).__name__} does not define infer")
+
+    def decompose(self, *operands: Any, **named: Any) -> Tensor | tuple[Tensor, ...]:
+        """The same value(s) in terms of other ops. Only composites define it."""
+        raise NotImplementedError(f"{type(self).__name__} is a primitive")
+
+    def vjp(
+        self,
+        inputs: tuple[Tensor, ...],
+        outputs: tuple[Tensor, ...],
+        cotangents: tuple[Tensor, ...],
+    ) -> Sequence[Cotangent]:
+        """One entry per operand: a Tensor, None (no gradient), or a function that builds it.
+
+        Give functions when there are several operands, so that only what is asked is built.
+        Shapes may still be broadcast: the driver sums them back.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no gradient rule")
+
+    def flops(self, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> Dim:
+        """Floating-point operations of one evaluation; default: one per output element."""
+        total: Dim = 0
+        for output in outputs:
+            total = total + output.size
+        return total
+
+    def leaf_label(self) -> str:
+        """For leaves, how messages name them (``input 'x'``); empty for computations."""
+        return ""
+
+    # -- derived -------------------------------------------------------------------------
+
+    @classmethod
+    def has_decomposition(cls) -> bool:
+        """True for composites."""
+        return cls.decompose is not Op.decompose
+
+    @classmethod
+    def has_vjp(cls) -> bool:
+        """True when the class states its own gradient."""
+        return cls.vjp is not Op.vjp
+
+    def attributes(self) -> dict[str, Any]:
+        """Field names and values, in order of declaration."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+    def operand_name(self, position: int) -> str:
+        """Name of the operand at ``position`` as `infer` calls it."""
+        if position < len(self.operands):
+            return self.operands[position]
+        return f"operand {position}"
+
+    def __repr__(self) -> str:
+        """``sum(axis=(0,), keepdims=False)``."""
+        inner = ", ".join(f"{key}={value!r}" for key, value in self.attributes().items())
+        return f"{self.name}({inner})" if inner else self.name
+
+    # -- application ---------------------------------------------------------------------
+
+    def __call__(self, *operands: Any) -> Tensor:
+        """Apply an op that has one output."""
+        (output,) = self.apply(*operands)
+        return output
+
+    def apply(self, *operands: Any) -> tuple[Tensor, ...]:
+        """Convert operands, infer types, make the node, return its outputs.
+
+        Raises:
+            OperandError: wrong number or kind of operands.
+            ShapeError, DtypeError: the types do not fit; see core/explain.py for the message.
+        """
+        if not self.variadic and len(operands) != len(self.operands):
+            raise OperandError(
+                f"{self.name} takes {len(self.operands)} operands "
+                f"({', '.join(self.operands)}), {len(operands)} given"
+            )
+        for operand in operands:
+            pattern = getattr(operand, "__asg_pattern__", None)
+            if pattern is not None:
+                return (pattern(self, operands),)
+        tensors = self._convert(operands)
+        types, checks = self._infer(tensors)
+        return Node(self, tensors, types, checks).outputs
+
+    def _convert(self, operands: tuple[Any, ...]) -> tuple[Tensor, ...]:
+        tensors: tuple[Tensor, ...] = operands
+        for operand in operands:
+            if type(operand) is not Tensor:
+                tensors = as_operands(self, operands)
+                break
+        if self.promotes is None:
+            return tensors
+        chosen = tensors[self.promotes]
+        first = chosen[0].type.dtype
+        if all(tensor.type.dtype is first for tensor in chosen):
+            return tensors
+        return self._promote(tensors)
+
+    def _promote(self, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        positions = range(*self.promotes.indices(len(tensors)))  # type: ignore[union-attr]
+        try:
+            dtype = common_dtype([tensors[i] for i in positions])
+        except TypeProblem as problem:
+            raise explain(problem, self.name, self._labelled(tensors)) from None
+        result = list(tensors)
+        for i in positions:
+            if result[i].type.dtype is not dtype:
+                result[i] = call("astype", result[i], dtype)
+        return tuple(result)
+
+    def _infer(self, tensors: tuple[Tensor, ...]) -> tuple[tuple[TensorType, ...], Any]:
+        take_checks()
+        try:
+            inferred = self.infer(*[tensor.type for tensor in tensors])
+        except TypeProblem as problem:
+            take_checks()
+            raise explain(problem, self.name, self._labelled(tensors)) from None
+        types = inferred if isinstance(inferred, tuple) else (inferred,)
+        return types, take_checks()
+
+    def _labelled(self, tensors: tuple[Tensor, ...]) -> list[tuple[str, Tensor]]:
+        return [(self.operand_name(i), tensor) for i, tensor in enumerate(tensors)]

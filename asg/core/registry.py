@@ -1,0 +1,78 @@
+"""The two tables that tie layers together: ops by name, public functions by name.
+
+``x + y`` must work although `asg.core` imports no op: :func:`call` looks the function *named*
+"add" up here, and `asg.ops` puts it here. `asg.compiler`, `asg.passes` and the loader of the
+visualizer register the services that `Graph` offers as methods (``optimize``, ``render``) the
+same way. There is no other by-name link in the core.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+from asg.core.errors import UnknownName
+from asg.core.explain import explained
+from asg.core.types import TypeProblem
+
+if TYPE_CHECKING:
+    from asg.core.op import Op
+    from asg.core.tensor import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+OPS: dict[str, type[Op]] = {}
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+
+def snake_case(name: str) -> str:
+    """``LogSoftmax`` -> ``log_softmax``.
+
+    >>> snake_case("LogSoftmax"), snake_case("Conv2d"), snake_case("ReLU")
+    ('log_softmax', 'conv2d', 'relu')
+    """
+    name = name.replace("ReLU", "Relu")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def public(function: Callable[P, R]) -> Callable[P, R]:
+    """Register a function under its name and explain type problems raised inside it."""
+
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except TypeProblem as problem:
+            raise explained(problem, function, args, kwargs) from None
+
+    FUNCTIONS[function.__name__] = wrapper
+    return wrapper
+
+
+def service(name: str) -> Callable[..., Any]:
+    """The function registered under ``name``, else UnknownName with close names."""
+    try:
+        return FUNCTIONS[name]
+    except KeyError:
+        close = get_close_matches(name, FUNCTIONS, 3)
+        hint = f"; did you mean {' or '.join(close)}?" if close else "; is asg itself imported?"
+        raise UnknownName(f"no function named {name!r} is registered{hint}") from None
+
+
+def call(name: str, *args: Any, **kwargs: Any) -> Tensor:
+    """Call the op function registered under ``name``."""
+    return cast("Tensor", service(name)(*args, **kwargs))
+
+
+def op_class(name: str) -> type[Op]:
+    """The op class registered under ``name``."""
+    try:
+        return OPS[name]
+    except KeyError:
+        close = get_close_matches(name, OPS, 3)
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise UnknownName(f"no op named {name!r} is registered{hint}") from None

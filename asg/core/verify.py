@@ -1,0 +1,92 @@
+"""Well-formedness of a graph; a violation names the culprit and shows its neighbourhood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from asg.core.errors import AsgError, GraphError
+from asg.core.graph import Graph, is_state
+from asg.core.node import Node
+from asg.core.types import take_checks
+
+Level = Callable[[Node], str | None]
+
+_NEIGHBOURS = 4
+
+
+def verify(graph: Graph, level: Level | None = None, stage: str = "") -> Graph:
+    """Check every invariant and return the graph.
+
+    Checked: operands precede users; every reached placeholder is a graph input, once; each output
+    type is what `infer` says now; state slots pair equal types; and ``level(node)`` (for instance
+    "the backend supports it") gives no complaint.
+
+    Raises:
+        GraphError: with the nodes around the culprit; ``stage`` names the pass that made it.
+    """
+    _check_placeholders(graph, stage)
+    _check_state(graph, stage)
+    for position, node in enumerate(graph.nodes):
+        complaint = _complaint(node) or (level(node) if level else None)
+        if complaint:
+            raise GraphError(_message(graph, position, complaint, stage))
+    return graph
+
+
+def _check_placeholders(graph: Graph, stage: str) -> None:
+    listed = set(graph.inputs)
+    if len(listed) != len(graph.inputs):
+        raise GraphError(f"{_after(stage)}graph {graph.name!r} lists an input twice")
+    for node in graph.nodes:
+        if node.op.is_placeholder and node.output not in listed:
+            raise GraphError(f"{_after(stage)}{node.op.leaf_label()} is reached but not an input")
+
+
+def _check_state(graph: Graph, stage: str) -> None:
+    for slot in graph.state:
+        leaf = graph.inputs[slot.input]
+        if not is_state(leaf):
+            raise GraphError(f"{_after(stage)}state slot {slot} points at {leaf!r}")
+        if slot.output is not None and graph.outputs[slot.output].type != leaf.type:
+            raise GraphError(
+                f"{_after(stage)}variable {graph.input_names[slot.input]!r} is {leaf.type} but its "
+                f"next value is {graph.outputs[slot.output].type}"
+            )
+
+
+def _complaint(node: Node) -> str | None:
+    for tensor in node.inputs:
+        if tensor.node.serial >= node.serial:
+            return f"operand {tensor!r} is newer than its user"
+    try:
+        inferred = node.op.infer(*[tensor.type for tensor in node.inputs])
+    except AsgError as error:
+        return f"infer refuses: {error}"
+    finally:
+        take_checks()
+    types = inferred if isinstance(inferred, tuple) else (inferred,)
+    stored = tuple(output.type for output in node.outputs)
+    if types != stored:
+        return f"stored types {_list(stored)} but infer says {_list(types)}"
+    return None
+
+
+def _list(types: tuple[object, ...]) -> str:
+    return ", ".join(map(str, types))
+
+
+def _after(stage: str) -> str:
+    return f"after {stage}: " if stage else ""
+
+
+def _message(graph: Graph, position: int, complaint: str, stage: str) -> str:
+    node = graph.nodes[position]
+    start = max(0, position - _NEIGHBOURS)
+    around = graph.nodes[start : position + _NEIGHBOURS + 1]
+    lines = [f"{_after(stage)}graph {graph.name!r}, node {node.serial} ({node.op}): {complaint}"]
+    for other in around:
+        operands = ", ".join(f"%{t.node.serial}" for t in other.inputs)
+        types = _list(tuple(output.type for output in other.outputs))
+        mark = ">>" if other is node else "  "
+        lines.append(f"{mark} %{other.serial} = {other.op}({operands}) : {types}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Passes: graph to graph; the default pipeline is one visible tuple."""
