@@ -1,0 +1,1 @@
+"""Tools for testing ops, rules and backends: samples, the op contract, numeric oracles."""
