@@ -13,7 +13,7 @@ BACKEND ?= numpy
 WORKERS ?= auto
 ARGS ?=
 PYTEST = .venv/bin/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup
-VERSION = -c 'import sys; print(*sys.version_info[:2])'
+version_of = $(shell { "$(1)" -c 'import sys; print(*sys.version_info[:2])'; } 2>/dev/null)
 
 # A home where nothing can be written: every cache goes under this folder instead.
 ifneq ($(shell sh scripts/home_is_writable.sh && echo yes),yes)
@@ -25,8 +25,7 @@ endif
 
 # An environment of another version than the one asked for is made anew.
 ifneq ($(PYTHON),)
-export PYTHON
-ifneq ($(shell "$(PYTHON)" $(VERSION) 2>&1),$(shell .venv/bin/python $(VERSION) 2>&1))
+ifneq ($(call version_of,$(PYTHON)),$(call version_of,.venv/bin/python))
 OUTDATED := another-python
 endif
 endif
