@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from operator import index
 
 from asg.core.dim_bounds import proven_lower
-from asg.core.dim_rules import floor_divide, maximum, minimum, modulo
+from asg.core.dim_rules import floor_divide, modulo, replace_symbols
 from asg.core.dim_terms import (
-    ZERO,
     Atom,
     Compound,
     FloorDiv,
@@ -17,12 +16,11 @@ from asg.core.dim_terms import (
     Mod,
     Symbol,
     Terms,
-    add,
     all_symbols,
     constant,
     constant_value,
-    multiply,
-)  # fmt: skip
+    single,
+)
 from asg.core.dim_text import terms_text
 from asg.core.errors import DimError
 
@@ -98,31 +96,12 @@ def checked_value(symbol: Symbol, value: object) -> int:
 
 def substitute_terms(terms: Terms, values: Mapping[str, Terms]) -> Terms:
     """The terms with symbols replaced, by name, and brought to normal form again."""
-    return _substitute(terms, values, {})
 
+    def replacement(symbol: Symbol) -> Terms:
+        value = values.get(symbol.name)
+        return single(symbol) if value is None else _unit_terms(symbol, value)
 
-def _substitute(terms: Terms, values: Mapping[str, Terms], known: dict[Atom, Terms]) -> Terms:
-    result = ZERO
-    for monomial, coefficient in terms:
-        product = constant(coefficient)
-        for atom in monomial:
-            if atom not in known:
-                known[atom] = _substitute_atom(atom, values, known)
-            product = multiply(product, known[atom])
-        result = add(result, product)
-    return result
-
-
-def _substitute_atom(atom: Atom, values: Mapping[str, Terms], known: dict[Atom, Terms]) -> Terms:
-    if isinstance(atom, Symbol):
-        return _unit_terms(atom, values[atom.name]) if atom.name in values else (((atom,), 1),)
-    assert isinstance(atom, Compound)
-    operands = [_substitute(terms, values, known) for terms in atom.operands]
-    if isinstance(atom, Max):
-        return maximum(operands)
-    if isinstance(atom, Min):
-        return minimum(operands)
-    return (floor_divide if isinstance(atom, FloorDiv) else modulo)(*operands)
+    return replace_symbols(terms, replacement)
 
 
 def _unit_terms(symbol: Symbol, value: Terms) -> Terms:

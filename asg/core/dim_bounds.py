@@ -7,6 +7,8 @@ Two strengths: `lower_bound`/`upper_bound` look at the polynomial only; `proven_
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from asg.core.dim_terms import (
     Atom,
     Compound,
@@ -22,12 +24,14 @@ from asg.core.dim_terms import (
     constant_value,
     replace_atom,
     scale,
-)  # fmt: skip
+)
 
 # Monomials of a higher degree are not expanded around their bounds (2**degree terms each).
 _MAXIMUM_DEGREE = 8
 # How many compound atoms a proof may take apart, one after the other.
 _MAXIMUM_DEPTH = 5
+# A graph asks the same questions about the same few sizes again and again.
+_MAXIMUM_REMEMBERED = 4096
 
 
 def lower_bound(terms: Terms) -> int | None:
@@ -146,6 +150,7 @@ def _maximum_bounds(intervals: list[Interval]) -> Interval:
     return max(lows, default=None), max(highs) if complete else None
 
 
+@lru_cache(_MAXIMUM_REMEMBERED)
 def proven_lower(terms: Terms, depth: int = _MAXIMUM_DEPTH) -> int | None:
     """The best lower bound found, taking compound atoms apart one after the other."""
     number = constant_value(terms)

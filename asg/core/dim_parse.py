@@ -12,8 +12,8 @@ from asg.core.errors import DimError
 _TOKEN = re.compile(r"\s*(?:(?P<number>[0-9]+)|(?P<name>[^\W\d]\w*)|(?P<sign>//|[-+*%(),]))")
 _NAME = re.compile(r"[^\W\d]\w*")
 _FUNCTIONS = {"max": maximum, "min": minimum}
-# Deeper text is refused: the parser calls itself once per level.
-_MAXIMUM_NESTING = 100
+# Deeper text is refused: the parser calls itself. Three levels per compound of dim_terms suffice.
+_MAXIMUM_NESTING = 125
 _MAXIMUM_DIGITS = 4000  # below Python's own limit for reading an int
 
 
@@ -117,7 +117,10 @@ class _Parser:
         return terms
 
     def symbol(self, name: str) -> Terms:
-        return symbol_terms(self.symbols.get(name) or checked_symbol(name))
+        known = self.symbols.get(name, Symbol(name))
+        if known.name != name:
+            raise self.error(f"the symbol given for {name!r} is called {known.name!r}, read")
+        return symbol_terms(checked_symbol(name, known.minimum, known.multiple_of))
 
     def call(self, name: str) -> Terms:
         self.expect("(", f"expected '(' after {name}")

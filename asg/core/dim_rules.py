@@ -7,18 +7,21 @@ may be zero is left alone, so that running the graph with a zero there still rep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import gcd
 
 from asg.core.dim_bounds import known_nonzero, proven_lower, proven_upper
 from asg.core.dim_terms import (
     ZERO,
+    Atom,
     Compound,
     FloorDiv,
     Max,
     Min,
     Mod,
     Monomial,
+    Symbol,
     Terms,
     add,
     common_monomial,
@@ -34,11 +37,15 @@ from asg.core.dim_terms import (
     sole_atom,
     terms_key,
     top_atoms,
-)  # fmt: skip
+)
 from asg.core.dim_text import terms_text
 from asg.core.errors import DimError
 
+# A graph divides the same few sizes again and again.
+_MAXIMUM_REMEMBERED = 4096
 
+
+@lru_cache(_MAXIMUM_REMEMBERED)
 def floor_divide(a: Terms, b: Terms) -> Terms:
     """`a // b`, rounded down."""
     if not _can_simplify(a, b, "//"):
@@ -53,6 +60,7 @@ def floor_divide(a: Terms, b: Terms) -> Terms:
     return add(quotient, _floor_of_remainder(remainder, b)) if remainder else quotient
 
 
+@lru_cache(_MAXIMUM_REMEMBERED)
 def modulo(a: Terms, b: Terms) -> Terms:
     """`a % b`, with the sign of b."""
     if not _can_simplify(a, b, "%"):
@@ -210,3 +218,36 @@ def _extreme(operands: Sequence[Terms], kind: type[Compound], sign: int) -> Term
 def _is_covered(terms: Terms, other: Terms, sign: int) -> bool:
     low = proven_lower(add(scale(other, sign), terms, -sign))
     return low is not None and low >= 0
+
+
+def replace_symbols(terms: Terms, replacement: Callable[[Symbol], Terms]) -> Terms:
+    """The terms with `replacement(symbol)` for every symbol's atom, in normal form again."""
+    return _replaced(terms, replacement, {})
+
+
+def _replaced(
+    terms: Terms, replacement: Callable[[Symbol], Terms], known: dict[Atom, Terms]
+) -> Terms:
+    result = ZERO
+    for monomial, coefficient in terms:
+        product = constant(coefficient)
+        for atom in monomial:
+            if atom not in known:
+                known[atom] = _replaced_atom(atom, replacement, known)
+            product = multiply(product, known[atom])
+        result = add(result, product)
+    return result
+
+
+def _replaced_atom(
+    atom: Atom, replacement: Callable[[Symbol], Terms], known: dict[Atom, Terms]
+) -> Terms:
+    if isinstance(atom, Symbol):
+        return replacement(atom)
+    assert isinstance(atom, Compound)
+    operands = [_replaced(terms, replacement, known) for terms in atom.operands]
+    if isinstance(atom, Max):
+        return maximum(operands)
+    if isinstance(atom, Min):
+        return minimum(operands)
+    return (floor_divide if isinstance(atom, FloorDiv) else modulo)(*operands)

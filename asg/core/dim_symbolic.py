@@ -111,25 +111,25 @@ class SymbolicDim:
         terms = operand_terms(other)
         if terms is None:
             return NotImplemented
-        return _decided(add(terms, self.terms, -1), 1, f"{self} < {other}")
+        return _decided(add(terms, self.terms, -1), 1, (self, "<", other))
 
     def __le__(self, other: Dim) -> bool:
         terms = operand_terms(other)
         if terms is None:
             return NotImplemented
-        return _decided(add(terms, self.terms, -1), 0, f"{self} <= {other}")
+        return _decided(add(terms, self.terms, -1), 0, (self, "<=", other))
 
     def __gt__(self, other: Dim) -> bool:
         terms = operand_terms(other)
         if terms is None:
             return NotImplemented
-        return _decided(add(self.terms, terms, -1), 1, f"{self} > {other}")
+        return _decided(add(self.terms, terms, -1), 1, (self, ">", other))
 
     def __ge__(self, other: Dim) -> bool:
         terms = operand_terms(other)
         if terms is None:
             return NotImplemented
-        return _decided(add(self.terms, terms, -1), 0, f"{self} >= {other}")
+        return _decided(add(self.terms, terms, -1), 0, (self, ">=", other))
 
     def __bool__(self) -> NoReturn:
         raise DimError(f"whether the size {self} is zero: {_ADVICE_QUESTION}")
@@ -179,19 +179,22 @@ def operand_terms(value: object) -> Terms | None:
     """The terms of an operand of arithmetic; None if it is not a size (a float, a tensor)."""
     if isinstance(value, SymbolicDim):
         return value.terms
+    if type(value) is int:  # the common case; the check against the protocol is slow
+        return constant(value)
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         return None
     return constant(index(value))
 
 
-def _decided(difference: Terms, margin: int, question: str) -> bool:
+def _decided(difference: Terms, margin: int, question: tuple[Dim, str, Dim]) -> bool:
     """Whether `difference >= margin`, which is what the question comes to."""
     answer = is_at_least(difference, margin)
     if answer is None:
+        left, relation, right = question
         names = ", ".join(sorted({repr(symbol.name) for symbol in all_symbols(difference)}))
         raise DimError(
-            f"is {question}? That depends on the binding of {names}. Ask known_less or "
-            "known_less_equal, which may answer None, take dim_max or dim_min, or declare the "
-            "symbol with a minimum"
+            f"is {left} {relation} {right}? That depends on the binding of {names}. Ask "
+            "known_less or known_less_equal, which may answer None, take dim_max or dim_min, "
+            "or declare the symbol with a minimum"
         )
     return answer

@@ -22,6 +22,11 @@ Interval: TypeAlias = "tuple[int | None, int | None]"
 
 ZERO: Terms = ()
 
+# Walks over compounds call themselves once per level; expressions that double at every step would
+# fill the memory. No size of a real program comes near.
+_MAXIMUM_NESTING = 40
+_MAXIMUM_KEY = 20_000
+
 
 class Atom:
     """What the normal form does not look into. Equality, hash and order follow `key`."""
@@ -64,13 +69,20 @@ class Symbol(Atom):
 class Compound(Atom):
     """An operation on sizes that no polynomial expresses. `~` sorts it behind the symbols."""
 
-    __slots__ = ("operands",)
+    __slots__ = ("nesting", "operands")
 
     operator = ""
 
     def __init__(self, *operands: Terms) -> None:
         super().__init__(f"~{self.operator}({','.join(terms_key(terms) for terms in operands)})")
         self.operands = operands
+        self.nesting = 1 + max(map(nesting, operands))
+        if self.nesting > _MAXIMUM_NESTING or len(self.key) > _MAXIMUM_KEY:
+            raise DimError(
+                f"a size became too complicated: {self.nesting} levels of //, %, max and min, "
+                f"{len(self.key)} characters. Give the intermediate size a name of its own with "
+                "a new symbol, or bind some symbols to numbers first"
+            )
 
 
 class FloorDiv(Compound):
@@ -99,6 +111,12 @@ class Min(Compound):
 
     __slots__ = ()
     operator = "min"
+
+
+def nesting(terms: Terms) -> int:
+    """How many compounds lie inside one another."""
+    compounds = (atom.nesting for atom in top_atoms(terms) if isinstance(atom, Compound))
+    return max(compounds, default=0)
 
 
 def terms_key(terms: Terms) -> str:
@@ -145,10 +163,19 @@ def _sorted_terms(coefficients: dict[Monomial, int]) -> Terms:
 
 def add(a: Terms, b: Terms, factor: int = 1) -> Terms:
     """`a + factor * b`."""
+    number = constant_value(b)
+    if number is not None:
+        return _add_constant(a, factor * number)
     coefficients = dict(a)
     for monomial, coefficient in b:
         coefficients[monomial] = coefficients.get(monomial, 0) + factor * coefficient
     return _sorted_terms(coefficients)
+
+
+def _add_constant(terms: Terms, number: int) -> Terms:
+    if terms and not terms[-1][0]:  # the constant sorts last
+        return terms[:-1] + constant(terms[-1][1] + number)
+    return terms + constant(number)
 
 
 def scale(terms: Terms, factor: int) -> Terms:
@@ -275,15 +302,20 @@ def top_atoms(terms: Terms) -> Iterator[Atom]:
 
 
 def all_symbols(terms: Terms) -> set[Symbol]:
-    """Every symbol of the terms, also inside compounds. Iterative."""
+    """Every symbol of the terms, also inside compounds."""
     found: set[Symbol] = set()
-    seen: set[Atom] = set()
+    for part in (terms, *(operand for atom in all_compounds(terms) for operand in atom.operands)):
+        found.update(atom for atom in top_atoms(part) if isinstance(atom, Symbol))
+    return found
+
+
+def all_compounds(terms: Terms) -> list[Compound]:
+    """Every compound of the terms, also inside others, each once. Iterative."""
+    found: dict[Compound, None] = {}
     waiting = [terms]
     while waiting:
         for atom in top_atoms(waiting.pop()):
-            if isinstance(atom, Symbol):
-                found.add(atom)
-            elif isinstance(atom, Compound) and atom not in seen:
-                seen.add(atom)
+            if isinstance(atom, Compound) and atom not in found:
+                found[atom] = None
                 waiting.extend(atom.operands)
-    return found
+    return list(found)

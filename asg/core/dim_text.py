@@ -13,7 +13,7 @@ from asg.core.dim_terms import (
     Terms,
     constant_value,
     sole_atom,
-)  # fmt: skip
+)
 
 
 def terms_text(terms: Terms) -> str:
