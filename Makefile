@@ -23,11 +23,10 @@ export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 endif
 
-# An environment of another version than the one asked for is made anew.
-ifneq ($(PYTHON),)
-ifneq ($(call version_of,$(PYTHON)),$(call version_of,.venv/bin/python))
+# An environment that no longer runs, or has another version than the one asked for, is made anew.
+MADE_WITH := $(call version_of,.venv/bin/python)
+ifneq ($(MADE_WITH),$(if $(PYTHON),$(call version_of,$(PYTHON)),$(or $(MADE_WITH),any)))
 OUTDATED := another-python
-endif
 endif
 
 .PHONY: help run test test-all lint bench lock clean another-python
