@@ -1,0 +1,25 @@
+"""Constants, and arrays made from nothing. Placeholders need no kernel: they are arguments."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from asg.ops import leaf as ops
+
+from ..kernel import kernel
+
+
+@kernel(ops.Constant)
+def constant(op: ops.Constant) -> jax.Array:
+    return jnp.asarray(op.data.array)
+
+
+@kernel(ops.Full)
+def full(op: ops.Full) -> jax.Array:
+    return jnp.full(op.shape, op.value, op.dtype.numpy)
+
+
+@kernel(ops.Iota)
+def iota(op: ops.Iota) -> jax.Array:
+    return jax.lax.broadcasted_iota(op.dtype.numpy, op.shape, op.axis)
