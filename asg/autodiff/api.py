@@ -150,7 +150,7 @@ def _refuse_unreached(
     raise UnreachedParameter(
         "the loss does not depend (differentiably) on:\n"
         + "\n".join(lines)
-        + "\n  repair: use them in the loss, drop them from wrt, or pass allow_unused=True for zeros"
+        + "\n  repair: use them in the loss, drop them from wrt, or pass allow_unused=True"
     )
 
 

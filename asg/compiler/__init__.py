@@ -1,1 +1,8 @@
-"""From a graph to something that runs."""
+"""From a graph to something that runs: the driver, sessions, and backends by name."""
+
+from asg.compiler.driver import Executable as Executable
+from asg.compiler.driver import compile as compile
+from asg.compiler.driver import run as run
+from asg.compiler.loader import backend_names as backend_names
+from asg.compiler.loader import load_backend as load_backend
+from asg.compiler.session import Session as Session

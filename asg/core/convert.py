@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asg.core.dtype import DType, as_dtype, fits, promote, promote_weak
+from asg.core.dtype import DType, as_dtype, bool_, fits, promote, promote_weak
 from asg.core.errors import DtypeError, OperandError
 from asg.core.registry import call
 from asg.core.tensor import Tensor
@@ -58,7 +58,8 @@ def common_dtype(tensors: Iterable[Tensor]) -> DType:
 
 def weak_constant(value: bool | int | float, neighbour: DType | None) -> Tensor:
     """A Python number as a constant of the dtype its neighbours imply."""
-    dtype = promote_weak(type(value), neighbour)
+    kind = bool if isinstance(value, bool) else int if isinstance(value, int) else float
+    dtype = promote_weak(kind, neighbour or bool_)
     if not fits(value, dtype):
         raise DtypeError(
             f"{value!r} does not fit {dtype.name}; cast the tensor to a wider dtype first"
@@ -77,6 +78,8 @@ def as_tensor(value: Any) -> Tensor:
     read = getattr(value, "__asg_tensor__", None)
     if read is not None:
         return read()  # type: ignore[no-any-return]
+    if hasattr(value, "__asg_pattern__"):
+        return value  # type: ignore[no-any-return]  # a hole of a rewrite rule stands for a tensor
     if is_weak(value):
         return weak_constant(value, None)
     if isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value):
@@ -98,6 +101,6 @@ def as_array(value: Any) -> np.ndarray[Any, Any]:
             "give a number, an array, nested lists of numbers, a Tensor or a Variable"
         )
     if isinstance(value, list | tuple) and array.dtype in (np.float64, np.int64):
-        array = array.astype(promote_weak(float if array.dtype.kind == "f" else int, None).numpy)
+        array = array.astype(promote_weak(float if array.dtype.kind == "f" else int, bool_).numpy)
     as_dtype(array.dtype)
     return array

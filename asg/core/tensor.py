@@ -172,12 +172,12 @@ class TensorMethods:
         return iter([self[i] for i in range(self.type.shape[0])])
 
     @property
-    def T(self) -> Tensor:
+    def T(self) -> Tensor:  # noqa: N802 - the Array API's name
         """All axes reversed (Array API: of a matrix)."""
         return call("permute_dims", self, tuple(reversed(range(self.ndim))))
 
     @property
-    def mT(self) -> Tensor:
+    def mT(self) -> Tensor:  # noqa: N802 - the Array API's name
         """The last two axes exchanged."""
         return call("matrix_transpose", self)
 

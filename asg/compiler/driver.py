@@ -1,0 +1,165 @@
+"""compile(graph, backend): optimise once, then one specialised program per binding of sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from asg.analysis.constraint import bind_dims
+from asg.compiler.backend import Backend
+from asg.compiler.backend import Executable as BackendExecutable
+from asg.compiler.feed import arrays_in_order
+from asg.compiler.loader import load_backend
+from asg.core.convert import as_tensor
+from asg.core.errors import FeedError, StateError
+from asg.core.graph import Graph
+from asg.core.registry import public, service
+from asg.core.tree import flatten, map_tree
+from asg.core.verify import verify
+from asg.passes.pipeline import Pipeline, default_pipeline, late_pipeline, run_pipeline
+from asg.passes.record import PassRecord
+from asg.passes.specialise import specialise
+
+if TYPE_CHECKING:
+    from asg.compiler.session import Session
+
+Array = Any
+Key = tuple[tuple[int, ...], ...]
+
+
+class Executable:
+    """A graph compiled for a backend; callable when it holds no state, else `start` it.
+
+    Attributes:
+        graph: the graph as given.
+        optimized: after the pipeline, still symbolic.
+        records: what every pass did.
+        backend: what runs it.
+    """
+
+    def __init__(self, graph: Graph, backend: Backend, pipeline: Pipeline) -> None:
+        """Use `asg.compile`."""
+        self.graph = verify(graph)
+        self.backend = backend
+        self.records: list[PassRecord] = []
+        self.optimized = run_pipeline(pipeline, graph, self.records.append)
+        self._programs: dict[Key, BackendExecutable] = {}
+        verify(self.optimized, stage="the pipeline")
+        places = {name: position for position, name in enumerate(graph.output_names)}
+        self.result_positions = [(name, places[name]) for name in graph.results]
+
+    def __call__(self, *args: Any, **feeds: Any) -> dict[str, Array]:
+        """Results by name, for arrays given by position or by input name.
+
+        Raises:
+            FeedError: an array is missing, unexpected, or does not fit.
+            StateError: the graph holds variables; call ``start`` first.
+        """
+        if self.graph.state:
+            raise StateError(
+                f"graph {self.graph.name!r} holds variables; "
+                "session = executable.start(seed=0), then call the session"
+            )
+        arrays = self.ordered_feeds(args, feeds)
+        key = tuple([array.shape for array in arrays])
+        program = self._programs.get(key)
+        if program is None:
+            program = self._programs[key] = self.build(key)
+        outputs = program(arrays)
+        return {name: outputs[position] for name, position in self.result_positions}
+
+    def ordered_feeds(self, args: Sequence[Any], feeds: Mapping[str, Any]) -> list[Array]:
+        """The arrays of one call in the order of ``graph.feeds``, dtypes checked."""
+        return arrays_in_order(self.graph.feeds, args, feeds)
+
+    def build(self, shapes: Sequence[tuple[int, ...]]) -> BackendExecutable:
+        """Bind the sizes, check every recorded claim, specialise and compile."""
+        return self.backend.compile(self.specialised(shapes))
+
+    def specialised(self, shapes: Sequence[tuple[int, ...]]) -> Graph:
+        """The optimised graph for feeds of these shapes: what the backend compiles."""
+        feeds = self.graph.feeds
+        types = [tensor.type for tensor in feeds.values()]
+        binding = bind_dims(list(feeds), types, shapes, self.graph.checks)
+        return run_pipeline(late_pipeline(self.backend), specialise(self.optimized, binding))
+
+    def start(self, seed: int = 0, state: Mapping[str, Array] | None = None) -> Session:
+        """A session that holds the state arrays between calls.
+
+        Args:
+            seed: of every initialiser; the same seed gives the same values on every backend.
+            state: arrays by variable name that replace initial values.
+        """
+        session: Session = service("start_session")(self, seed, state or {})
+        return session
+
+
+@public
+def compile(
+    graph: Graph,
+    backend: str | Backend = "numpy",
+    pipeline: Pipeline | None = None,
+) -> Executable:
+    """Compile a graph.
+
+    Args:
+        graph: symbolic sizes are bound at each call, one program per binding, kept.
+        backend: "numpy", "jax", the name of an installed plug-in, or a Backend.
+        pipeline: passes instead of the default ones.
+
+    Raises:
+        GraphError: the graph is not well formed.
+        UnsupportedOp: the backend lacks a primitive.
+
+    >>> import asg
+    >>> x = asg.input("x", ("n",))
+    >>> double = asg.compile(asg.Graph(y=x * 2.0))
+    >>> double(x=[1.0, 2.0])["y"].tolist()
+    [2.0, 4.0]
+    """
+    target = load_backend(backend)
+    return Executable(graph, target, default_pipeline(target) if pipeline is None else pipeline)
+
+
+@public
+def run(outputs: Any, feeds: Mapping[Any, Any] | None = None, *, backend: str = "numpy") -> Any:
+    """Compute tensors for a quick look; the structure of ``outputs`` is kept.
+
+    Args:
+        outputs: a tensor, or nested dicts, lists and tuples of tensors.
+        feeds: arrays by input tensor, variable or name; Python numbers and lists are converted.
+        backend: see `compile`.
+
+    Raises:
+        FeedError: a needed value is missing or does not fit.
+
+    >>> import asg
+    >>> x = asg.input("x", (2,))
+    >>> asg.run({"s": x.sum(), "m": x.max()}, {x: [3.0, 4.0]})["s"].item()
+    7.0
+    """
+    flat = {name or "value": as_tensor(leaf) for name, leaf in flatten(outputs).items()}
+    graph = _without_state(Graph(flat, name="run"))
+    results = compile(graph, backend)(**_by_name(graph, feeds or {}))
+    values = iter([results[name] for name in flat])
+    return map_tree(lambda _: next(values), outputs)
+
+
+def _without_state(graph: Graph) -> Graph:
+    """States become ordinary inputs, so that a quick look can feed them."""
+    return Graph.of(graph.inputs, graph.outputs, graph.output_names, (), graph.name)
+
+
+def _by_name(graph: Graph, feeds: Mapping[Any, Any]) -> dict[str, Any]:
+    names = dict(zip(graph.inputs, graph.input_names, strict=True))
+    found: dict[str, Any] = {}
+    for key, value in feeds.items():
+        if isinstance(key, str):
+            found[key] = value
+            continue
+        tensor = as_tensor(key)
+        if not tensor.node.op.is_placeholder:
+            raise FeedError(f"{tensor!r} is computed; only inputs and variables can be fed")
+        if tensor in names:
+            found[names[tensor]] = value
+    return found

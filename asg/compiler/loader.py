@@ -1,0 +1,62 @@
+"""Backends and the visualizer by name: the only place of asg that looks outside `asg` itself."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+from asg.core.errors import MissingLibrary, UnknownName
+
+if TYPE_CHECKING:
+    from asg.compiler.backend import Backend
+
+BUILT_IN = {
+    "numpy": "asg.backends.numpy_cpu.backend:BACKEND",
+    "jax": "asg.backends.jax_xla.backend:BACKEND",
+}
+ENTRY_POINT_GROUP = "asg.backends"
+
+_loaded: dict[str, Backend] = {}
+
+
+def backend_names() -> list[str]:
+    """Built-in names, then those that installed packages offer as entry points."""
+    offered = sorted(point.name for point in entry_points(group=ENTRY_POINT_GROUP))
+    return [*BUILT_IN, *(name for name in offered if name not in BUILT_IN)]
+
+
+def load_backend(name: str | Backend) -> Backend:
+    """The backend called ``name``; a Backend object is returned as it is.
+
+    Raises:
+        UnknownName: no such backend; lists those there are.
+        MissingLibrary: the library behind it is not installed.
+    """
+    if not isinstance(name, str):
+        return name
+    if name not in _loaded:
+        _loaded[name] = _find(name)
+    return _loaded[name]
+
+
+def _find(name: str) -> Backend:
+    if name in BUILT_IN:
+        module, attribute = BUILT_IN[name].split(":")
+        try:
+            return cast("Backend", getattr(import_module(module), attribute))
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("asg"):
+                raise
+            raise MissingLibrary(
+                f"backend {name!r} needs {error.name}: pip install 'asg-compiler[{name}]'"
+            ) from None
+    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+        return cast("Backend", point.load())
+    raise UnknownName(f"no backend named {name!r}; there are {', '.join(backend_names())}")
+
+
+def load_visualizer() -> ModuleType:
+    """The drawing package; it knows only the describe-document."""
+    return import_module("asg.visualizer")

@@ -1,0 +1,162 @@
+"""Session: holds the state arrays of a compiled step between calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from asg.compiler.driver import Executable
+from asg.compiler.feed import checked_feed
+from asg.core.errors import FeedError, OperandError
+from asg.core.registry import public
+from asg.core.types import TensorType
+from asg.passes.pipeline import default_pipeline
+from asg.state.initial import init_step
+
+Array = Any
+
+
+class Session:
+    """Call it with a batch: runs one step, keeps the new state, returns the results by name.
+
+    State arrays are donated to every call: the backend may overwrite them, so they are only
+    handed out as copies.
+    """
+
+    def __init__(self, executable: Executable, store: dict[str, Array]) -> None:
+        """Use `Executable.start` or `Session.attach`."""
+        graph = executable.graph
+        self.executable = executable
+        self._store = store
+        slots = graph.state
+        self._names = [graph.input_names[slot.input] for slot in slots]
+        self._written = [
+            (graph.input_names[s.input], s.output) for s in slots if s.output is not None
+        ]
+        feeds = iter(range(len(graph.feeds)))
+        states = iter(range(len(graph.feeds), len(graph.inputs)))
+        held = {slot.input for slot in slots}
+        self._order = [next(states if i in held else feeds) for i in range(len(graph.inputs))]
+        self._results = executable.result_positions
+        self._programs: dict[Any, Any] = {}
+
+    def __call__(self, *args: Any, **feeds: Any) -> dict[str, Array]:
+        """Run one step.
+
+        Raises:
+            FeedError: an array is missing, unexpected, or does not fit; the state is unchanged.
+        """
+        arrays = self.executable.ordered_feeds(args, feeds)
+        key = tuple([array.shape for array in arrays])
+        program = self._programs.get(key)
+        if program is None:
+            program = self._programs[key] = self.executable.build(key)
+        store = self._store
+        values = arrays + [store[name] for name in self._names]
+        outputs = program([values[position] for position in self._order])
+        for name, position in self._written:
+            store[name] = outputs[position]
+        return {name: outputs[position] for name, position in self._results}
+
+    def attach(self, executable: Executable) -> Session:
+        """A session of another graph (evaluation, say) over the same state.
+
+        Raises:
+            FeedError: the graph holds variables this session does not have.
+        """
+        graph = executable.graph
+        for slot in graph.state:
+            name, wanted = graph.input_names[slot.input], graph.inputs[slot.input].type
+            if name not in self._store:
+                raise FeedError(f"this session holds no variable {name!r}: {wanted}")
+            _check_state_array(name, self._store[name], wanted)
+        if executable.backend is not self.executable.backend:
+            raise OperandError(
+                f"the session runs on {self.executable.backend.name!r}, the other graph on "
+                f"{executable.backend.name!r}; compile both for one backend"
+            )
+        return Session(executable, self._store)
+
+    def state_dict(self, role: str | None = None) -> dict[str, np.ndarray[Any, Any]]:
+        """Copies of the state as NumPy arrays by name, all or of one role ("parameter")."""
+        graph = self.executable.graph
+        roles = {graph.input_names[s.input]: _role(graph.inputs[s.input]) for s in graph.state}
+        return {
+            name: np.array(self._store[name])
+            for name in self._names
+            if role is None or roles[name] == role
+        }
+
+    def load_state_dict(self, arrays: Mapping[str, Any], strict: bool = True) -> None:
+        """Replace state by name; nothing is replaced when anything is wrong.
+
+        Args:
+            arrays: by variable name.
+            strict: every variable must be given; False allows some to keep their value.
+
+        Raises:
+            FeedError: lists missing, unexpected and mis-shaped names together.
+        """
+        checked = checked_state(self.executable, arrays, strict)
+        for name, array in checked.items():
+            self._store[name] = array
+
+
+def _role(leaf: Any) -> str:
+    return str(leaf.node.op.cell.role)
+
+
+def _check_state_array(name: str, array: Array, wanted: TensorType) -> None:
+    if tuple(array.shape) != wanted.shape or array.dtype != wanted.dtype.numpy:
+        raise FeedError(f"variable {name!r} is {wanted}, given {array.dtype}{list(array.shape)}")
+
+
+def checked_state(
+    executable: Executable, arrays: Mapping[str, Any], strict: bool
+) -> dict[str, Array]:
+    """Copies of the given arrays, checked against the graph's variables; all problems at once."""
+    graph = executable.graph
+    wanted = {graph.input_names[s.input]: graph.inputs[s.input].type for s in graph.state}
+    problems = [f"{name!r} is not a variable of the graph" for name in arrays if name not in wanted]
+    if strict:
+        problems += [f"{n!r}: {t} is missing" for n, t in wanted.items() if n not in arrays]
+    checked: dict[str, Array] = {}
+    for name in arrays.keys() & wanted.keys():
+        try:
+            checked[name] = np.array(checked_feed(name, arrays[name], wanted[name]))
+            _check_state_array(name, checked[name], wanted[name])
+        except FeedError as error:
+            problems.append(str(error))
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise FeedError(f"the state does not fit graph {graph.name!r}:\n{listed}")
+    return checked
+
+
+@public
+def start_session(executable: Executable, seed: int, state: Mapping[str, Array]) -> Session:
+    """Run the init graph on the same backend and hold its results."""
+    given = checked_state(executable, state, strict=False)
+    if len(given) == len(executable.graph.state):
+        return Session(executable, dict(given))
+    init = Executable(
+        init_step(executable.graph), executable.backend, default_pipeline(executable.backend)
+    )
+    store = {**init(key=seed_key(seed)), **given}
+    return Session(executable, store)
+
+
+def seed_key(seed: int) -> np.ndarray[Any, Any]:
+    """The threefry key of a seed: its high and low 32 bits (as `jax.random.key`).
+
+    Raises:
+        OperandError: not an integer of 64 bits.
+    """
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool):
+        raise OperandError(f"a seed is an integer, got {seed!r}")
+    if not -(2**63) <= int(seed) < 2**64:
+        raise OperandError(f"seed {seed} does not fit 64 bits")
+    number = int(seed) % 2**64
+    return np.array([number >> 32, number & 0xFFFFFFFF], np.uint32)

@@ -1,0 +1,86 @@
+"""fold: compute at compile time what depends on constants only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from asg.core.array_data import ArrayData
+from asg.core.graph import Graph, rebuild
+from asg.core.node import Node
+from asg.core.origin import derive
+from asg.core.tensor import Tensor
+from asg.ops.leaf import Constant, Full, Iota
+from asg.rewrite.rule import RuleHit
+
+Evaluator = Callable[[Graph], Sequence[np.ndarray[Any, Any]]]
+
+LARGEST = 4096
+"""Elements a folded value may have: folding must not turn a formula into a large array."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Constant folding; the evaluator (an executor) is passed in, so this file knows none."""
+
+    evaluate: Evaluator
+    name: str = "fold"
+
+    def __call__(self, graph: Graph, log: list[RuleHit]) -> Graph:
+        """Replace every constant-only value that something else uses by its number."""
+        constant = _constant_nodes(graph)
+        wanted = _frontier(graph, constant)
+        if not wanted:
+            return graph
+        names = [f"value_{i}" for i in range(len(wanted))]
+        arrays = self.evaluate(Graph.of([], wanted, names, (), "folded"))
+        values = dict(zip(wanted, arrays, strict=True))
+
+        def replace(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+            if node not in constant or not any(output in values for output in node.outputs):
+                return None
+            outputs = tuple(_constant(node, output, values) for output in node.outputs)
+            log.append(RuleHit("fold", node.serial, tuple(o.node.serial for o in outputs)))
+            return outputs
+
+        return rebuild(graph, replace)
+
+
+def _constant(node: Node, output: Tensor, values: dict[Tensor, Any]) -> Tensor:
+    if output not in values:
+        return output
+    with derive("rule", "fold", (node.serial,), node.origin):
+        array = np.asarray(values[output], dtype=output.dtype.numpy)
+        return Constant(ArrayData(np.array(array, order="C").reshape(output.shape)))()
+
+
+def _constant_nodes(graph: Graph) -> set[Node]:
+    """Computations (not leaves) all of whose inputs are small and known."""
+    known: set[Node] = set()
+    computed: set[Node] = set()
+    for node in graph.nodes:
+        if not all(_small(output) for output in node.outputs):
+            continue
+        if isinstance(node.op, Constant | Full | Iota):
+            known.add(node)
+        elif node.inputs and all(tensor.node in known for tensor in node.inputs):
+            known.add(node)
+            computed.add(node)
+    return computed
+
+
+def _small(tensor: Tensor) -> bool:
+    size = tensor.type.size
+    return isinstance(size, int) and size <= LARGEST
+
+
+def _frontier(graph: Graph, constant: set[Node]) -> list[Tensor]:
+    """Constant values used by something that is not constant, or returned."""
+    wanted = {t: None for t in graph.outputs if t.node in constant}
+    for node in graph.nodes:
+        if node not in constant:
+            wanted.update({t: None for t in node.inputs if t.node in constant})
+    return list(wanted)

@@ -1,0 +1,75 @@
+"""Replace every op the backend lacks by its decomposition, until none is left."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from asg.core.errors import UnsupportedOp
+from asg.core.explain import made_by
+from asg.core.graph import Graph, reachable_nodes, rebuild
+from asg.core.node import Node, next_serial
+from asg.core.op import Op
+from asg.core.origin import derive
+from asg.core.tensor import Tensor
+from asg.core.types import TensorType
+
+
+class Target(Protocol):
+    """What lowering asks of a backend."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    def supports(self, op: Op, types: tuple[TensorType, ...]) -> bool:
+        """True when the backend can run ``op`` on operands of these types."""
+
+
+def lower(graph: Graph, backend: Target) -> Graph:
+    """The graph in ops that ``backend`` supports.
+
+    New nodes carry the step ``("decompose", op, serial)``, so a viewer can fold them again.
+
+    Raises:
+        UnsupportedOp: a primitive without kernel; names op, place and the path of decompositions.
+    """
+
+    def expand(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        if supported(node, backend):
+            return None
+        return decomposed(node, inputs, backend)
+
+    return rebuild(graph, expand)
+
+
+def supported(node: Node, backend: Target) -> bool:
+    """True when the backend can run the node as it is (placeholders it always can)."""
+    types = tuple(tensor.type for tensor in node.inputs)
+    return node.op.is_placeholder or backend.supports(node.op, types)
+
+
+def decomposed(node: Node, inputs: tuple[Tensor, ...], backend: Target) -> tuple[Tensor, ...]:
+    """The outputs of ``node`` in supported ops; goes as deep as composites nest."""
+    if not node.op.has_decomposition():
+        path = " <- ".join(step.name for step in reversed(node.origin.derived))
+        raise UnsupportedOp(
+            f"backend {backend.name!r} has no kernel for {node.op} ({made_by(node.outputs[0])})"
+            + (f", reached through {path}" if path else "")
+            + "; it is a primitive, so a kernel must be registered for it"
+        )
+    floor = next_serial()
+    with derive("decompose", node.op.name, (node.serial,), node.origin):
+        result = node.op.decompose(*inputs)
+        outputs = result if isinstance(result, tuple) else (result,)
+        mapped: dict[Tensor, Tensor] = {}
+        for inner in reachable_nodes(outputs, floor):
+            operands = tuple(mapped.get(tensor, tensor) for tensor in inner.inputs)
+            for old, new in zip(inner.outputs, _lowered(inner, operands, backend), strict=True):
+                mapped[old] = new
+    return tuple(mapped.get(tensor, tensor) for tensor in outputs)
+
+
+def _lowered(node: Node, operands: tuple[Tensor, ...], backend: Target) -> tuple[Tensor, ...]:
+    if not supported(node, backend):
+        return decomposed(node, operands, backend)
+    return node.outputs if operands == node.inputs else node.with_inputs(operands).outputs

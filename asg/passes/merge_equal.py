@@ -1,0 +1,52 @@
+"""merge_equal: equal ops on equal inputs become one node (common subexpressions)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from math import copysign
+from typing import Any
+
+from asg.core.graph import Graph, rebuild
+from asg.core.node import Node
+from asg.core.tensor import Tensor
+
+Key = tuple[Hashable, ...]
+
+
+def merge_equal(graph: Graph) -> Graph:
+    """Every group of equal applications merged into its first member.
+
+    Ops are pure (randomness is an operand), so equal op and inputs mean equal values; forward and
+    backward are one graph, so what both compute is computed once.
+    """
+    known: dict[Key, tuple[Tensor, ...]] = {}
+
+    def merge(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        if node.op.is_placeholder:
+            return None
+        key = _key(node, inputs)
+        found = known.get(key)
+        if found is None:
+            kept = node if inputs == node.inputs else node.with_inputs(inputs)
+            found = known[key] = kept.outputs
+        return found
+
+    return rebuild(graph, merge)
+
+
+def _key(node: Node, inputs: tuple[Tensor, ...]) -> Key:
+    op = node.op
+    if op.commutative and inputs[0].node.serial > inputs[1].node.serial:
+        inputs = (inputs[1], inputs[0], *inputs[2:])
+    attributes = tuple(_distinct(value) for value in op.attributes().values())
+    types = tuple(output.type for output in node.outputs)
+    return (type(op), attributes, inputs, types)
+
+
+def _distinct(value: Any) -> Hashable:
+    """A key that tells 0.0 from -0.0 and 1 from True, which == does not."""
+    if isinstance(value, float):
+        return (value, copysign(1.0, value))
+    if isinstance(value, tuple):
+        return tuple(_distinct(item) for item in value)
+    return (type(value), value)

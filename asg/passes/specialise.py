@@ -1,0 +1,86 @@
+"""Substitute numbers for symbolic sizes: the last step before a backend sees the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from functools import lru_cache
+from typing import Any
+
+from asg.core.array_data import ArrayData
+from asg.core.dim import Dim, SymbolicDim, substitute
+from asg.core.dtype import int32
+from asg.core.graph import Graph
+from asg.core.node import Node
+from asg.core.op import Op
+from asg.core.origin import fixed_origin
+from asg.core.tensor import Tensor
+from asg.core.types import take_checks
+from asg.ops.leaf import Constant, DimSize
+
+_PLAIN = (bool, int, float, str)
+
+
+@lru_cache(maxsize=None)
+def _field_names(op_class: type[Op]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(op_class))  # type: ignore[arg-type]
+
+
+def substitute_value(value: Any, binding: Mapping[str, Dim]) -> Any:
+    """``value`` with sizes replaced, inside tuples and body graphs too."""
+    if isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, SymbolicDim):
+        return substitute(value, binding)
+    if isinstance(value, tuple):
+        changed = tuple(substitute_value(item, binding) for item in value)
+        return value if all(a is b for a, b in zip(changed, value, strict=True)) else changed
+    if isinstance(value, Graph):
+        return specialise(value, binding)
+    return value
+
+
+def substitute_op(op: Op, binding: Mapping[str, Dim]) -> Op:
+    """The op with sizes in its attributes replaced; the same object when it has none."""
+    changes: dict[str, Any] = {}
+    for name in _field_names(type(op)):
+        value = getattr(op, name)
+        changed = substitute_value(value, binding)
+        if changed is not value:
+            changes[name] = changed
+    return replace(op, **changes) if changes else op  # type: ignore[type-var]
+
+
+def specialise(graph: Graph, binding: Mapping[str, Dim]) -> Graph:
+    """The graph for one binding of its sizes; shares nothing that a size touches.
+
+    `infer` runs again on every node, so a size that does not fit is found here at the latest.
+    """
+    mapped: dict[Tensor, Tensor] = {}
+    for node in graph.nodes:
+        inputs = tuple(mapped[tensor] for tensor in node.inputs)
+        for old, new in zip(node.outputs, _specialised(node, inputs, binding), strict=True):
+            mapped[old] = new
+    return Graph.of(
+        [mapped[tensor] for tensor in graph.inputs],
+        [mapped[tensor] for tensor in graph.outputs],
+        graph.output_names, graph.state, graph.name, graph.input_names, (),
+    )  # fmt: skip
+
+
+def _specialised(
+    node: Node, inputs: tuple[Tensor, ...], binding: Mapping[str, Dim]
+) -> tuple[Tensor, ...]:
+    op = _as_constant(substitute_op(node.op, binding))
+    if op is node.op and inputs == node.inputs:
+        return node.outputs
+    with fixed_origin(node.origin):
+        outputs = op.apply(*inputs)
+    take_checks()
+    return outputs
+
+
+def _as_constant(op: Op) -> Op:
+    if isinstance(op, DimSize) and isinstance(op.dim, int):
+        return Constant(ArrayData(int32.numpy.type(op.dim).reshape(())))
+    return op

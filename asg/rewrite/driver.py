@@ -1,0 +1,105 @@
+"""Apply rules until none fires: types kept, provenance written, every hit logged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from asg.core.dim import known_equal
+from asg.core.errors import RewriteError
+from asg.core.graph import Graph, reachable_nodes, rebuild
+from asg.core.node import Node, next_serial
+from asg.core.op import Op
+from asg.core.origin import derive
+from asg.core.registry import call
+from asg.core.tensor import Tensor
+from asg.rewrite.rule import Rule, RuleHit
+
+MAX_ROUNDS = 50
+"""Sweeps over the graph, and rewrites of one node within a sweep, before we call it a loop."""
+
+Index = dict[type[Op], list[Rule]]
+
+
+def index_rules(rules: Sequence[Rule]) -> Index:
+    """Rules by the op class a match starts from."""
+    index: Index = {}
+    for each in rules:
+        for root in each.roots:
+            index.setdefault(root, []).append(each)
+    return index
+
+
+def rewrite(graph: Graph, rules: Sequence[Rule], log: list[RuleHit]) -> Graph:
+    """The graph after applying ``rules`` to a fixed point.
+
+    Raises:
+        RewriteError: a rule changed a type, or the rules never settle; names the rules.
+    """
+    index = index_rules(rules)
+    for _ in range(MAX_ROUNDS):
+        hits = len(log)
+        graph = rebuild(graph, lambda node, inputs: _rewrite_node(node, inputs, index, log))
+        if len(log) == hits:
+            return graph
+    recent = sorted({hit.rule for hit in log[hits:]})
+    raise RewriteError(f"rules never settle after {MAX_ROUNDS} rounds: {', '.join(recent)}")
+
+
+def _rewrite_node(
+    node: Node, inputs: tuple[Tensor, ...], index: Index, log: list[RuleHit]
+) -> tuple[Tensor, ...] | None:
+    """Replacement outputs of one node; its own replacement is tried again at once."""
+    if type(node.op) not in index and inputs == node.inputs:
+        return None
+    current = node if inputs == node.inputs else node.with_inputs(inputs)
+    outputs = current.outputs
+    for _ in range(MAX_ROUNDS):
+        replaced = _first_hit(outputs, current, index, log)
+        if replaced is None:
+            return outputs
+        outputs = replaced
+        if len(outputs) != 1:
+            return outputs
+        current = outputs[0].node
+    raise RewriteError(f"rules never settle on {node!r}: {log[-1].rule}, {log[-2].rule}")
+
+
+def _first_hit(
+    outputs: tuple[Tensor, ...], node: Node, index: Index, log: list[RuleHit]
+) -> tuple[Tensor, ...] | None:
+    if node.outputs != outputs:
+        return None
+    for each in index.get(type(node.op), ()):
+        floor = next_serial()
+        with derive("rule", each.name, (node.serial,), node.origin):
+            result = each.replace(node)
+            if result is None:
+                continue
+            found = result if isinstance(result, tuple) else (result,)
+            fitted = tuple(
+                fit(new, old, each) for new, old in zip(found, node.outputs, strict=True)
+            )
+        made = tuple(n.serial for n in reachable_nodes(fitted, floor))
+        log.append(RuleHit(each.name, node.serial, made))
+        return fitted
+    return None
+
+
+def fit(new: Tensor, old: Tensor, by: Rule) -> Tensor:
+    """``new`` with the type of ``old``: a rule may leave out a broadcast, never change a dtype.
+
+    Raises:
+        RewriteError: the rule changed the dtype or shape.
+    """
+    if new.type == old.type:
+        return new
+    if new.dtype is old.dtype and new.ndim <= old.ndim:
+        offset = old.ndim - new.ndim
+        pairs = list(zip(new.shape, old.shape[offset:], strict=True))
+        if all(known_equal(a, b) is not False for a, b in pairs) and new.ndim == old.ndim:
+            return call("assume_shape", new, old.shape)
+        if all(a == 1 or known_equal(a, b) is not False for a, b in pairs):
+            return call("broadcast_to", new, old.shape)
+    raise RewriteError(
+        f"rule {by.name} replaced {old!r} by {new!r}; a rule must keep the type {old.type}"
+    )

@@ -1,0 +1,121 @@
+"""Patterns: the "before" part of a rule, traced with holes, and matched against tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from asg.core.op import Op
+from asg.core.tensor import Tensor, TensorMethods
+from asg.ops.leaf import Constant, Full
+
+Binding = dict["Hole", Any]
+
+
+class Hole(TensorMethods):
+    """A gap in a pattern, filled by a tensor (as operand) or a value (as attribute)."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        """``name`` is the rule's parameter."""
+        self.name = name
+
+    def __asg_pattern__(self, op: Op, operands: tuple[Any, ...]) -> PatternNode:
+        return PatternNode(op, operands)
+
+    def __repr__(self) -> str:
+        return f"?{self.name}"
+
+
+class PatternNode(TensorMethods):
+    """An op applied to holes, numbers and other pattern nodes; has no type."""
+
+    __slots__ = ("op", "operands")
+
+    def __init__(self, op: Op, operands: tuple[Any, ...]) -> None:
+        """Made by `Op.apply` when an operand is a hole."""
+        self.op = op
+        self.operands = operands
+
+    def __asg_pattern__(self, op: Op, operands: tuple[Any, ...]) -> PatternNode:
+        return PatternNode(op, operands)
+
+    def __repr__(self) -> str:
+        return f"{self.op.name}({', '.join(map(repr, self.operands))})"
+
+
+def matches(pattern: Any, value: Tensor, binding: Binding) -> Iterator[Binding]:
+    """Every way to fill the holes of ``pattern`` so that it equals ``value``.
+
+    Commutative ops are tried in both orders. Depth is that of the pattern, not of the graph.
+    """
+    if isinstance(pattern, Hole):
+        filled = _fill(pattern, value, binding)
+        if filled is not None:
+            yield filled
+    elif isinstance(pattern, PatternNode):
+        yield from _match_node(pattern, value, binding)
+    elif uniform_value(value) == pattern:
+        yield binding
+
+
+def _match_node(pattern: PatternNode, value: Tensor, binding: Binding) -> Iterator[Binding]:
+    node = value.node
+    if type(node.op) is not type(pattern.op) or len(node.inputs) != len(pattern.operands):
+        return
+    attributes = _match_attributes(pattern.op, node.op, binding)
+    if attributes is None:
+        return
+    yield from _match_operands(pattern.operands, node.inputs, attributes)
+    if node.op.commutative:
+        swapped = (node.inputs[1], node.inputs[0], *node.inputs[2:])
+        yield from _match_operands(pattern.operands, swapped, attributes)
+
+
+def _match_operands(
+    patterns: Sequence[Any], values: Sequence[Tensor], binding: Binding
+) -> Iterator[Binding]:
+    if not patterns:
+        yield binding
+        return
+    for first in matches(patterns[0], values[0], binding):
+        yield from _match_operands(patterns[1:], values[1:], first)
+
+
+def _match_attributes(pattern: Op, op: Op, binding: Binding) -> Binding | None:
+    current: Binding | None = binding
+    for field in fields(pattern):  # type: ignore[arg-type]
+        wanted, found = getattr(pattern, field.name), getattr(op, field.name)
+        if isinstance(wanted, Hole):
+            current = _fill(wanted, found, current)
+        elif wanted != found:
+            return None
+        if current is None:
+            return None
+    return current
+
+
+def _fill(hole: Hole, value: Any, binding: Binding) -> Binding | None:
+    if hole not in binding:
+        return {**binding, hole: value}
+    known = binding[hole]
+    same = known is value if isinstance(value, Tensor) else known == value
+    return binding if same else None
+
+
+def uniform_value(tensor: Tensor) -> bool | int | float | None:
+    """The number that every element of a constant equals; None when it is not such a constant."""
+    op = tensor.node.op
+    if isinstance(op, Full):
+        return op.value
+    if not isinstance(op, Constant):
+        return None
+    array = op.data.array
+    if array.size == 0 or array.size > 1 and not np.all(array == array.flat[0]):
+        return None
+    value: bool | int | float = array.flat[0].item()
+    return value

@@ -1,0 +1,135 @@
+"""Rules: ``@rule`` gives (before, after) as ordinary code, ``@node_rule`` a function of a node."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from asg.core.errors import RewriteError
+from asg.core.node import Node
+from asg.core.op import Op
+from asg.core.tensor import Tensor
+from asg.rewrite.pattern import Binding, Hole, PatternNode, matches
+
+Numerics = Literal["exact", "reassociating", "approximate"]
+Replacement = Tensor | tuple[Tensor, ...] | None
+
+
+@dataclass(frozen=True)
+class RuleHit:
+    """One application of a rule: serials of the node replaced and of those that replace it."""
+
+    rule: str
+    old: int
+    new: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Something that may replace a node.
+
+    Attributes:
+        name: what it does, such as ``multiply_by_one``.
+        numerics: whether results stay equal to the bit (for finite values), may round
+            differently, or are only close.
+        safe: False for rules that change results on NaN or infinity; off unless asked for.
+    """
+
+    name: str
+    numerics: Numerics
+    safe: bool
+    function: Callable[..., Any] = field(repr=False)
+
+    @property
+    def roots(self) -> tuple[type[Op], ...]:
+        """The op classes a match can start from."""
+        raise NotImplementedError
+
+    def replace(self, node: Node) -> Replacement:
+        """What stands for the node's outputs, or None."""
+        raise NotImplementedError
+
+
+class PatternRule(Rule):
+    """A rule given as before/after code."""
+
+    @cached_property
+    def _traced(self) -> tuple[list[Hole], PatternNode]:
+        holes = [Hole(name) for name in inspect.signature(self.function).parameters]
+        before, _ = self.function(*holes)
+        if not isinstance(before, PatternNode):
+            raise RewriteError(f"rule {self.name}: the 'before' part applies no op to a hole")
+        return holes, before
+
+    @property
+    def roots(self) -> tuple[type[Op], ...]:
+        return (type(self._traced[1].op),)
+
+    def replace(self, node: Node) -> Replacement:
+        holes, before = self._traced
+        if len(node.outputs) != 1:
+            return None
+        empty: Binding = {}
+        for binding in matches(before, node.outputs[0], empty):
+            after = self._after(holes, binding)
+            if after is not None:
+                return after
+        return None
+
+    def _after(self, holes: list[Hole], binding: Binding) -> Replacement:
+        missing = [hole.name for hole in holes if hole not in binding]
+        if missing:
+            raise RewriteError(f"rule {self.name}: {', '.join(missing)} not in the 'before' part")
+        _, after = self.function(*(binding[hole] for hole in holes))
+        built: Replacement = after() if callable(after) else after
+        return built
+
+
+class NodeRule(Rule):
+    """A rule given as a function of the node."""
+
+    def __init__(self, roots: tuple[type[Op], ...], **facts: Any) -> None:
+        """``roots`` are the op classes the function is called for."""
+        super().__init__(**facts)
+        object.__setattr__(self, "_roots", roots)
+
+    @property
+    def roots(self) -> tuple[type[Op], ...]:
+        roots: tuple[type[Op], ...] = self._roots  # type: ignore[attr-defined]
+        return roots
+
+    def replace(self, node: Node) -> Replacement:
+        result: Replacement = self.function(node)
+        return result
+
+
+def rule(
+    numerics: Numerics = "exact", safe: bool = True
+) -> Callable[[Callable[..., Any]], PatternRule]:
+    """Decorate ``def name(x, p): return before, after``.
+
+    The function is called once with holes to trace ``before``; a match calls it with the real
+    tensors and attributes to build ``after``. A callable ``after`` is built only on a match and
+    may return None to refuse.
+    """
+
+    def wrap(function: Callable[..., Any]) -> PatternRule:
+        return PatternRule(function.__name__, numerics, safe, function)
+
+    return wrap
+
+
+def node_rule(
+    *roots: type[Op], numerics: Numerics = "exact", safe: bool = True
+) -> Callable[[Callable[[Node], Replacement]], NodeRule]:
+    """Decorate ``def name(node)`` that returns a replacement or None, for nodes of these ops."""
+
+    def wrap(function: Callable[[Node], Replacement]) -> NodeRule:
+        return NodeRule(
+            roots, name=function.__name__, numerics=numerics, safe=safe, function=function
+        )
+
+    return wrap

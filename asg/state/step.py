@@ -1,0 +1,225 @@
+"""Build the training and evaluation steps: forward, backward and update as one pure graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, overload
+
+from asg.autodiff.api import grad
+from asg.core.convert import as_tensor
+from asg.core.dtype import as_dtype
+from asg.core.errors import GraphError, OperandError, ShapeError
+from asg.core.graph import Graph, is_state, placeholders
+from asg.core.origin import scope
+from asg.core.registry import public
+from asg.core.tensor import Tensor
+from asg.core.tree import flatten, map_tree
+from asg.core.types import TensorType
+from asg.ops.leaf import input as make_input
+from asg.state.trace import StateTrace
+from asg.state.variable import Variable
+
+Tensors = dict[str, Tensor]
+Metric = Callable[..., Any]
+
+
+class Optimizer(Protocol):
+    """A pair of pure functions on trees of tensors (as Optax)."""
+
+    def init(self, parameters: Tensors) -> Any:
+        """First optimizer state: nested dicts of tensors, built from the parameters."""
+
+    def update(self, gradients: Tensors, state: Any, parameters: Tensors) -> tuple[Tensors, Any]:
+        """(what is added to each parameter, next state)."""
+
+
+class StepBuilder:
+    """Call it with the types of the batch; it returns the step as a Graph."""
+
+    def __init__(self, forward: Callable[[Tensors], Tensors], model: Any, update: Any) -> None:
+        """Made by `train_step` and `eval_step`."""
+        self._forward, self._model, self._update = forward, model, update
+
+    def __call__(self, **batch: Any) -> Graph:
+        """The step for a batch of these types.
+
+        Args:
+            batch: for every input a shape (float32), a (shape, dtype) pair, a TensorType, or a
+                tensor made by `asg.input`.
+        """
+        if not batch:
+            raise OperandError("name the inputs of the step: step(images=('batch', 784), ...)")
+        feeds = {name: as_input(name, spec) for name, spec in batch.items()}
+        training = self._update is not None
+        with StateTrace(training=training) as trace:
+            outputs = self._forward(feeds)
+            if training:
+                self._update(outputs["loss"], _owned(self._model) or trace.touched)
+            return trace.close(outputs, "train_step" if training else "eval_step")
+
+
+def as_input(name: str, spec: Any) -> Tensor:
+    """An input tensor from a shape, a (shape, dtype) pair, a TensorType or a tensor."""
+    if isinstance(spec, Tensor):
+        return spec
+    if isinstance(spec, TensorType):
+        return make_input(name, spec.shape, spec.dtype)
+    if isinstance(spec, tuple | list) and len(spec) == 2 and isinstance(spec[0], tuple | list):
+        return make_input(name, spec[0], as_dtype(spec[1]))
+    return make_input(name, spec)
+
+
+@overload
+def train_step(
+    model: Tensor, *, optimizer: Optimizer, loss: None = ..., metrics: Mapping[str, Any] | None = ...
+) -> Graph: ...
+@overload
+def train_step(
+    model: Callable[..., Any],
+    *,
+    optimizer: Optimizer,
+    loss: Callable[..., Any] | None = ...,
+    metrics: Mapping[str, Any] | None = ...,
+) -> StepBuilder: ...
+@public
+def train_step(
+    model: Any,
+    *,
+    optimizer: Optimizer,
+    loss: Callable[..., Any] | None = None,
+    metrics: Mapping[str, Any] | None = None,
+) -> Any:
+    """One training step as one pure graph: loss, gradients, update.
+
+    Three forms:
+
+    * ``train_step(model, loss=f, optimizer=o)``: a builder; called with the batch it computes
+      ``f(model(*all inputs but the last), last input)``.
+    * ``train_step(function, optimizer=o)``: a builder; ``function(**batch)`` returns the scalar
+      loss, or a dict of results with a "loss".
+    * ``train_step(loss_tensor, optimizer=o)``: the graph, from a loss that is already built.
+
+    Args:
+        model: a module, a function, or the scalar loss tensor.
+        optimizer: see `asg.optim`.
+        loss: function of (prediction, target).
+        metrics: by name, functions of (prediction, target); with a loss tensor: tensors.
+
+    Raises:
+        UnreachedParameter: lists every trainable parameter the loss does not depend on.
+    """
+    if isinstance(model, Tensor):
+        return _from_loss(model, optimizer, loss, metrics or {})
+    forward = _forward(model, loss, metrics or {})
+    return StepBuilder(forward, model, lambda value, owned: apply_update(value, owned, optimizer))
+
+
+@public
+def eval_step(
+    model: Callable[..., Any],
+    *,
+    loss: Callable[..., Any] | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+) -> StepBuilder:
+    """The same forward computation in evaluation mode, without gradients or writes.
+
+    Arguments as `train_step`.
+    """
+    return StepBuilder(_forward(model, loss, metrics or {}), model, None)
+
+
+def _forward(
+    model: Callable[..., Any], loss: Callable[..., Any] | None, metrics: Mapping[str, Metric]
+) -> Callable[[Tensors], Tensors]:
+    def run(feeds: Tensors) -> Tensors:
+        if loss is None:
+            return _results(model(**feeds), metrics)
+        *inputs, target = feeds.values()
+        if not inputs:
+            raise OperandError("the step needs at least one input and a target, in this order")
+        prediction = model(*inputs)
+        with scope("loss"):
+            value = as_tensor(loss(prediction, target))
+        return {"loss": value} | _metrics(metrics, prediction, target)
+
+    return run
+
+
+def _results(value: Any, metrics: Mapping[str, Metric]) -> Tensors:
+    """What a loss function returned: a scalar, or a dict with a "loss"."""
+    if metrics:
+        raise OperandError("metrics need loss=...; or return them beside the loss in a dict")
+    results = flatten(value) if isinstance(value, Mapping) else {"loss": value}
+    if "loss" not in results:
+        raise OperandError(f"the function returned {', '.join(results)}; one must be 'loss'")
+    return {name: as_tensor(leaf) for name, leaf in results.items()}
+
+
+def _metrics(metrics: Mapping[str, Metric], prediction: Any, target: Tensor) -> Tensors:
+    with scope("metrics"):
+        return {name: as_tensor(metric(prediction, target)) for name, metric in metrics.items()}
+
+
+def _from_loss(
+    value: Tensor, optimizer: Optimizer, loss: object, metrics: Mapping[str, Any]
+) -> Graph:
+    if loss is not None:
+        raise OperandError("loss= is for models; the first argument already is the loss tensor")
+    outputs = {"loss": value, **{name: as_tensor(metric) for name, metric in metrics.items()}}
+    leaves = [t for t in placeholders(outputs.values()) if is_state(t)]
+    cells: list[Any] = [t.node.op.cell for t in leaves]  # type: ignore[attr-defined]
+    with StateTrace(training=True) as trace:
+        apply_update(value, cells, optimizer)
+        return trace.close(outputs, "train_step")
+
+
+def _owned(model: Any) -> list[Variable]:
+    """The parameters of a module; empty for a plain function."""
+    parameters = getattr(model, "parameters", None)
+    return list(parameters().values()) if parameters is not None else []
+
+
+def apply_update(loss: Tensor, variables: Sequence[Variable], optimizer: Optimizer) -> None:
+    """Differentiate, update, and write parameters and optimizer state in the open trace.
+
+    Raises:
+        GraphError: nothing to train, or two variables of one name.
+        ShapeError: the loss is not a scalar.
+    """
+    trained = [v for v in variables if v.role == "parameter" and v.trainable]
+    parameters = {variable.name: variable.leaf for variable in trained}
+    if not trained:
+        raise GraphError("there is no trainable parameter; make some with asg.parameter or asg.nn")
+    if len(parameters) != len(trained):
+        names = [variable.name for variable in trained]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        raise GraphError(f"several parameters are named {', '.join(doubled)}; rename them")
+    gradients = grad(loss, parameters)
+    with scope("optimizer"):
+        state = map_names(_variable, optimizer.init(parameters), "optimizer")
+        current = map_tree(lambda variable: variable.read(), state)
+        updates, following = optimizer.update(gradients, current, parameters)
+        for variable in trained:
+            variable.write(variable.read() + updates[variable.name])
+        _write_all(state, following)
+
+
+def map_names(function: Callable[[str, Any], Any], tree: Any, prefix: str) -> Any:
+    """`map_tree` with the dotted name of every leaf."""
+    names = iter(flatten(tree, prefix))
+    return map_tree(lambda leaf: function(next(names), leaf), tree)
+
+
+def _variable(name: str, first: Tensor) -> Variable:
+    return Variable(name, first.shape, lambda key, type: first, first.dtype, role="optimizer")
+
+
+def _write_all(state: Any, following: Any) -> None:
+    variables, values = flatten(state), flatten(following)
+    if variables.keys() != values.keys():
+        raise ShapeError(
+            "the optimizer's update returned a state of another structure: "
+            f"{sorted(variables.keys() ^ values.keys())}"
+        )
+    for name, variable in variables.items():
+        variable.write(values[name])

@@ -1,0 +1,119 @@
+"""StateTrace: reads and writes of variables become inputs, outputs and slots of a pure graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any
+
+from asg.core.convert import as_tensor
+from asg.core.errors import StateError
+from asg.core.graph import Graph, is_state, placeholders
+from asg.core.state_slot import StateSlot
+from asg.core.tensor import Tensor
+from asg.core.tree import flatten
+
+if TYPE_CHECKING:
+    from asg.state.variable import Variable
+
+_active: ContextVar[StateTrace | None] = ContextVar("asg_state_trace", default=None)
+_training: ContextVar[bool] = ContextVar("asg_training", default=False)
+
+
+def active_trace() -> StateTrace | None:
+    """The innermost open trace."""
+    return _active.get()
+
+
+def is_training() -> bool:
+    """Whether layers build their training behaviour (dropout, batch statistics)."""
+    return _training.get()
+
+
+@contextmanager
+def training_mode(enabled: bool = True) -> Iterator[None]:
+    """Build what is inside in training mode (``False``: evaluation mode)."""
+    token = _training.set(enabled)
+    try:
+        yield
+    finally:
+        _training.reset(token)
+
+
+class StateTrace:
+    """Records what is read and written while a step is built.
+
+    >>> import asg
+    >>> count = asg.state.Variable("count", (), init=0.0, role="counter")
+    >>> with asg.StateTrace() as trace:
+    ...     count.write(count.read() + 1.0)
+    ...     graph = trace.close({"count": count.read()})
+    >>> graph.state
+    (StateSlot(input=0, output=1),)
+    """
+
+    def __init__(self, training: bool = False) -> None:
+        """``training`` selects the behaviour of layers built inside."""
+        self._training = training
+        self._current: dict[Variable, Tensor] = {}
+        self._tokens: list[tuple[Token[Any], Token[bool]]] = []
+
+    def __enter__(self) -> StateTrace:
+        """Open the trace."""
+        self._tokens.append((_active.set(self), _training.set(self._training)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Back to the enclosing trace."""
+        active, training = self._tokens.pop()
+        _active.reset(active)
+        _training.reset(training)
+
+    def read(self, variable: Variable) -> Tensor:
+        """The current value."""
+        return self._current.setdefault(variable, variable.leaf)
+
+    def write(self, variable: Variable, value: Tensor) -> None:
+        """The value that later reads, and the end of the step, will see."""
+        self._current[variable] = value
+
+    @property
+    def touched(self) -> tuple[Variable, ...]:
+        """Every variable read or written, in order."""
+        return tuple(self._current)
+
+    def close(self, outputs: Mapping[str, Any], name: str = "step") -> Graph:
+        """The pure graph: inputs and states in, outputs and next states out.
+
+        Raises:
+            StateError: the outputs reach no placeholder or variable names collide.
+        """
+        results = {key: as_tensor(leaf) for key, leaf in flatten(dict(outputs)).items()}
+        written = {v: value for v, value in self._current.items() if value is not v.leaf}
+        found = placeholders((*results.values(), *written.values()))
+        feeds = [tensor for tensor in found if not is_state(tensor)]
+        states = _states(found, written)
+        slots = _slots(states, written, len(feeds), len(results))
+        names = [*results, *(f"next:{variable.name}" for variable in written)]
+        return Graph.of(
+            [*feeds, *(variable.leaf for variable in states)],
+            [*results.values(), *written.values()],
+            names, slots, name,
+        )  # fmt: skip
+
+
+def _states(found: tuple[Tensor, ...], written: Mapping[Variable, Tensor]) -> list[Variable]:
+    """Every variable the graph needs: those reached, then those only written."""
+    reached: list[Any] = [t.node.op.cell for t in found if is_state(t)]  # type: ignore[attr-defined]
+    for variable in reached:
+        if not hasattr(variable, "leaf"):
+            raise StateError(f"{variable!r} came from a parsed graph and cannot be traced")
+    return list(dict.fromkeys([*reached, *written]))
+
+
+def _slots(
+    states: list[Variable], written: Mapping[Variable, Tensor], feeds: int, results: int
+) -> list[StateSlot]:
+    positions = {variable: results + i for i, variable in enumerate(written)}
+    return [StateSlot(feeds + i, positions.get(v)) for i, v in enumerate(states)]
