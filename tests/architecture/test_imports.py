@@ -54,7 +54,7 @@ def test_imports_form_no_cycle() -> None:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        pytest.fail("imports form a cycle: " + " <- ".join(error.args[1]))
+        pytest.fail("imports form a cycle: " + " <- ".join(error.args[1]), pytrace=False)
 
 
 def test_only_its_owner_imports_a_library() -> None:
