@@ -1,0 +1,45 @@
+"""What the compiler asks of a backend. Backends live outside `asg` and are found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from asg.core.graph import Graph
+from asg.core.op import Op
+from asg.core.types import TensorType
+
+Array = Any
+"""An array of the backend's own kind; it has ``shape`` and ``dtype``."""
+
+
+@runtime_checkable
+class Executable(Protocol):
+    """A program for one binding of sizes."""
+
+    def __call__(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run one step: arrays in the order of ``graph.inputs`` to those of ``graph.outputs``.
+
+        For a state slot with an output the program may overwrite or donate the array it is given;
+        the caller goes on with the one it gets back, and only with that one. All other outputs
+        are the caller's to keep.
+        """
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A way to run graphs."""
+
+    @property
+    def name(self) -> str:
+        """What users select it by."""
+
+    def supports(self, op: Op, types: tuple[TensorType, ...]) -> bool:
+        """True when the backend runs ``op`` on operands of these types as one unit."""
+
+    def compile(self, graph: Graph) -> Executable:
+        """The program of a graph that is lowered for this backend and has no symbolic size.
+
+        Raises:
+            UnsupportedOp: a node is an op that this backend has no kernel for.
+        """

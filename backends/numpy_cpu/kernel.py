@@ -1,0 +1,130 @@
+"""What a NumPy kernel is, and the two tables that hold them.
+
+A *kernel* is called once, when a program is bound: it receives the arrays its op will read and
+write in every step and answers with the calls that compute one from the other. A *view* is
+called once as well and answers with an array over the memory of its input; it costs nothing per
+step. Kernels of one family of ops live in ``kernels/<family>.py``, named like the family in
+`asg.ops`.
+
+>>> def double(op, inputs, outputs, scratch):
+...     return [(np.multiply, (inputs[0], 2, outputs[0]))]
+>>> entry = Kernel(double, inplace=True)
+>>> x = np.arange(3.0)
+>>> [(function, args)] = entry.bind(None, [x], [x], np.empty)
+>>> function(*args).tolist()
+[0.0, 2.0, 4.0]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
+
+import numpy as np
+
+from asg.core.errors import OperandError
+from asg.core.op import Op
+from asg.core.types import Shape, TensorType
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Call: TypeAlias = tuple[Callable[..., object], tuple[Any, ...]]
+"""Executed in each step as ``function(*args)``; nothing else happens per step."""
+
+
+class Scratch(Protocol):
+    """Gives a kernel C-contiguous memory that is its own while its calls run, and no longer."""
+
+    def __call__(self, shape: Sequence[int], dtype: Any, /) -> Array:
+        """An uninitialised array; every step finds in it what others have left there."""
+
+
+Binder: TypeAlias = Callable[[Any, list[Array], list[Array], Scratch], list[Call]]
+Viewer: TypeAlias = Callable[..., Array | None]
+Accepts: TypeAlias = Callable[[Any, tuple[TensorType, ...]], bool]
+InPlace: TypeAlias = bool | tuple[tuple[int, int], ...]
+B = TypeVar("B", bound=Binder)
+V = TypeVar("V", bound=Viewer)
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One row of `KERNELS`; `kernel` describes the fields."""
+
+    bind: Binder
+    inplace: InPlace = False
+    accepts: Accepts | None = None
+
+    def may_overwrite(self, output: int, operand: int, outputs: int) -> bool:
+        """Whether output number ``output`` of ``outputs`` may share the memory of an operand."""
+        if isinstance(self.inplace, bool):
+            return self.inplace and outputs == 1
+        return (output, operand) in self.inplace
+
+
+KERNELS: dict[type[Op], Kernel] = {}
+VIEWS: dict[type[Op], Viewer] = {}
+
+
+def kernel(
+    op_class: type[Op], *, inplace: InPlace = False, accepts: Accepts | None = None
+) -> Callable[[B], B]:
+    """Register ``function(op, inputs, outputs, scratch) -> list[Call]`` for an op.
+
+    ``inputs`` may be views of any strides, and read-only; ``outputs`` are C-contiguous and hold
+    garbage. Nothing in the calls may allocate: write into ``outputs``, ask ``scratch`` for
+    temporaries. The function itself is called more than once per compilation and must neither
+    read nor write the arrays it gets, except to read those of constants.
+
+    Args:
+        op_class: the op; a class has one kernel.
+        inplace: True promises, of a kernel with one output, that it is right even when the output
+            is the same array as one or more inputs of its type: no input element is read after
+            the output element at the same place was written. A tuple of (output, operand)
+            positions promises it of these pairs only, all at once, the operands being distinct.
+        accepts: ``(op, operand types) -> bool`` when the kernel serves only some cases; the others
+            are decomposed. The types may still be symbolic.
+    """
+
+    def register(function: B) -> B:
+        _refuse_second(op_class, KERNELS)
+        KERNELS[op_class] = Kernel(function, inplace, accepts)
+        return function
+
+    return register
+
+
+def view(op_class: type[Op]) -> Callable[[V], V]:
+    """Register ``function(op, *inputs) -> array | None``: a view of the only input, or of none.
+
+    None says that no view exists for these strides; then the kernel of the op, which it must
+    have as well, makes a copy. A leaf (an op without inputs) answers with its constant value.
+    """
+
+    def register(function: V) -> V:
+        _refuse_second(op_class, VIEWS)
+        VIEWS[op_class] = function
+        return function
+
+    return register
+
+
+def register_ufunc(
+    op_class: type[Op], function: Callable[..., object], inplace: bool = True
+) -> None:
+    """Register the kernel of an elementwise op that is one call ``function(*inputs, output)``."""
+
+    @kernel(op_class, inplace=inplace)
+    def bind(op: Op, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
+        return [(function, (*inputs, outputs[0]))]
+
+
+def static_shape(shape: Shape) -> tuple[int, ...]:
+    """``shape`` with its type narrowed: kernels never see a symbolic size."""
+    assert all(isinstance(size, int) for size in shape), f"symbolic size in {shape}"
+    return cast("tuple[int, ...]", shape)
+
+
+def _refuse_second(op_class: type[Op], table: dict[type[Op], Any]) -> None:
+    if op_class in table:
+        raise OperandError(f"op {op_class.name!r} has a NumPy kernel of this kind already")
