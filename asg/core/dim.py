@@ -21,7 +21,7 @@ from typing import SupportsIndex
 
 from asg.core.dim_binding import evaluate_terms, solve_terms, substitute_terms
 from asg.core.dim_bounds import proven_lower, proven_upper
-from asg.core.dim_compare import is_at_least, is_zero
+from asg.core.dim_compare import is_nonnegative, is_positive, is_zero
 from asg.core.dim_parse import checked_symbol, parse_terms, symbol_terms
 from asg.core.dim_rules import maximum, minimum
 from asg.core.dim_symbolic import Dim, SymbolicDim, from_terms, operand_terms, terms_of
@@ -156,7 +156,7 @@ def known_less_equal(a: Dim, b: Dim) -> bool | None:
     """
     if isinstance(a, int) and isinstance(b, int):
         return a <= b
-    return is_at_least(add(terms_of(b), terms_of(a), -1), 0)
+    return is_nonnegative(add(terms_of(b), terms_of(a), -1))
 
 
 def known_less(a: Dim, b: Dim) -> bool | None:
@@ -168,7 +168,7 @@ def known_less(a: Dim, b: Dim) -> bool | None:
     """
     if isinstance(a, int) and isinstance(b, int):
         return a < b
-    return is_at_least(add(terms_of(b), terms_of(a), -1), 1)
+    return is_positive(add(terms_of(b), terms_of(a), -1))
 
 
 def known_nonnegative(dim: Dim) -> bool | None:

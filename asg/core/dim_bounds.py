@@ -7,6 +7,7 @@ Two strengths: `lower_bound`/`upper_bound` look at the polynomial only; `proven_
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 from asg.core.dim_terms import (
@@ -28,8 +29,9 @@ from asg.core.dim_terms import (
 
 # Monomials of a higher degree are not expanded around their bounds (2**degree terms each).
 _MAXIMUM_DEGREE = 8
-# How many compound atoms a proof may take apart, one after the other.
+# How many compound atoms a proof may take apart, one after the other and in all.
 _MAXIMUM_DEPTH = 5
+_MAXIMUM_STEPS = 40
 # A graph asks the same questions about the same few sizes again and again.
 _MAXIMUM_REMEMBERED = 4096
 
@@ -151,18 +153,10 @@ def _maximum_bounds(intervals: list[Interval]) -> Interval:
 
 
 @lru_cache(_MAXIMUM_REMEMBERED)
-def proven_lower(terms: Terms, depth: int = _MAXIMUM_DEPTH) -> int | None:
+def proven_lower(terms: Terms) -> int | None:
     """The best lower bound found, taking compound atoms apart one after the other."""
     number = constant_value(terms)
-    if number is not None:
-        return number
-    best = lower_bound(terms)
-    for monomial, coefficient in terms if depth else ():
-        if len(monomial) == 1 and isinstance(monomial[0], Compound):
-            relaxed = _relaxed_lower(terms, monomial[0], coefficient, depth - 1)
-            if relaxed is not None:  # one chain of steps, so that a proof stays cheap
-                return relaxed if best is None else max(best, relaxed)
-    return best
+    return _Proof().lower(terms, _MAXIMUM_DEPTH) if number is None else number
 
 
 def proven_upper(terms: Terms) -> int | None:
@@ -180,47 +174,72 @@ def known_nonzero(terms: Terms) -> bool:
     return high is not None and high <= -1
 
 
-def _relaxed_lower(terms: Terms, atom: Compound, coefficient: int, depth: int) -> int | None:
-    """A lower bound after replacing `atom`, which occurs as `coefficient * atom`."""
-    if isinstance(atom, Max | Min):
-        return _extreme_lower(terms, atom, coefficient, depth)
-    if any(atom in monomial for monomial, _ in terms if len(monomial) > 1):
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """`terms >= (case - slack) / factor`, for every case, or for at least one of them."""
+
+    cases: list[Terms]
+    every_case: bool = True
+    slack: int = 0
+    factor: int = 1
+
+
+class _Proof:
+    """One search for a lower bound, with a limit on the steps that it takes in all."""
+
+    def __init__(self) -> None:
+        self.steps_left = _MAXIMUM_STEPS
+
+    def lower(self, terms: Terms, depth: int) -> int | None:
+        best = lower_bound(terms)
+        for monomial, coefficient in terms if depth else ():
+            if len(monomial) == 1 and isinstance(monomial[0], Compound) and self.steps_left > 0:
+                step = _step(terms, monomial[0], coefficient)
+                low = None if step is None else self.after(step, depth - 1)
+                if low is not None:
+                    return low if best is None else max(best, low)
+        return best
+
+    def after(self, step: _Step, depth: int) -> int | None:
+        self.steps_left -= 1
+        lows = [self.lower(case, depth) for case in step.cases]
+        known = [low for low in lows if low is not None]
+        if not known or (len(known) < len(lows) and not step.every_case):
+            return None
+        low = max(known) if step.every_case else min(known)
+        return -((step.slack - low) // step.factor)
+
+
+def _step(terms: Terms, atom: Compound, coefficient: int) -> _Step | None:
+    """What replaces `atom`, which occurs as `coefficient * atom`; None if no law applies."""
+    linear = not any(atom in monomial for monomial, _ in terms if len(monomial) > 1)
+    if isinstance(atom, Max | Min):  # one of the cases occurs, and max is at least every one
+        cases = [replace_atom(terms, atom, case) for case in atom.operands]
+        return _Step(cases, every_case=linear and (coefficient > 0) == isinstance(atom, Max))
+    if not linear:
         return None
     if isinstance(atom, FloorDiv):
-        return _floor_lower(terms, atom, coefficient, depth)
-    dividend_low = proven_lower(atom.operands[0], depth)
-    if coefficient < 0 and dividend_low is not None and dividend_low >= 0:
-        divisor_low = proven_lower(atom.operands[1], depth)
-        if divisor_low is not None and divisor_low >= 1:  # then a % b <= a
-            return proven_lower(replace_atom(terms, atom, atom.operands[0]), depth)
+        return _floor_step(terms, atom, coefficient)
+    dividend, divisor = atom.operands
+    if coefficient < 0 and _at_least(dividend, 0) and _at_least(divisor, 1):  # a % b <= a
+        return _Step([replace_atom(terms, atom, dividend)])
     return None
 
 
-def _extreme_lower(terms: Terms, atom: Compound, coefficient: int, depth: int) -> int | None:
-    """Each operand in place of the max or min: one of them is the case that occurs."""
-    cases = [proven_lower(replace_atom(terms, atom, case), depth) for case in atom.operands]
-    occurs_linearly = not any(atom in m for m, _ in terms if len(m) > 1)
-    if occurs_linearly and (coefficient > 0) == isinstance(atom, Max):
-        return max((low for low in cases if low is not None), default=None)
-    known = [low for low in cases if low is not None]
-    return min(known) if len(known) == len(cases) else None
-
-
-def _floor_lower(terms: Terms, atom: Compound, coefficient: int, depth: int) -> int | None:
+def _floor_step(terms: Terms, atom: Compound, coefficient: int) -> _Step | None:
     """Use `(a - k + 1) / k <= a // k <= a / k`, with everything multiplied by k."""
     numerator, divisor = atom.operands
     number = constant_value(divisor)
-    if number is None:  # a // b <= a // least b, if neither is negative
-        numerator_low, number = proven_lower(numerator, depth), proven_lower(divisor, depth)
-        if coefficient > 0 or numerator_low is None or numerator_low < 0:
-            return None
+    if number is None and coefficient < 0 and _at_least(numerator, 0):
+        number = proven_lower(divisor)  # a // b <= a // least b
     if number is None or number < 1:
         return None
     rest = tuple(term for term in terms if term[0] != (atom,))
-    scaled = add(scale(rest, number), numerator, coefficient)
-    low = proven_lower(scaled, depth)
-    if low is None:
-        return None
-    if coefficient > 0:
-        low -= coefficient * (number - 1)
-    return -(-low // number)
+    slack = coefficient * (number - 1) if coefficient > 0 else 0
+    case = add(scale(rest, number), numerator, coefficient)
+    return _Step([case], slack=slack, factor=number)
+
+
+def _at_least(terms: Terms, least: int) -> bool:
+    low = proven_lower(terms)
+    return low is not None and low >= least

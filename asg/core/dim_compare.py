@@ -1,4 +1,4 @@
-"""Whether terms are zero or at least some number, for every binding, for none, or for some."""
+"""Whether terms are zero positive or not negative, for every binding, for none, or for some."""
 
 from __future__ import annotations
 
@@ -105,10 +105,18 @@ def _excludes_zero(terms: Terms) -> bool:
     return high is not None and high < 0
 
 
-def is_at_least(terms: Terms, least: int) -> bool | None:
-    """True if the terms are at least `least` under every binding, False if under none."""
-    low = proven_lower(terms)
-    if low is not None and low >= least:
+def is_nonnegative(terms: Terms) -> bool | None:
+    """True if the terms are at least 0 under every binding, False if under none, else None."""
+    low, high = proven_lower(terms), proven_upper(terms)
+    if low is not None and low >= 0:
         return True
-    high = proven_upper(terms)
-    return False if high is not None and high < least else None
+    if high is not None and high < 0:
+        return False
+    zero = is_zero(terms)
+    return False if zero is False and high == 0 else zero or None
+
+
+def is_positive(terms: Terms) -> bool | None:
+    """True if the terms are at least 1 under every binding, False if under none, else None."""
+    opposite = is_nonnegative(scale(terms, -1))
+    return None if opposite is None else not opposite

@@ -119,7 +119,7 @@ class _Parser:
     def symbol(self, name: str) -> Terms:
         known = self.symbols.get(name, Symbol(name))
         if known.name != name:
-            raise self.error(f"the symbol given for {name!r} is called {known.name!r}, read")
+            raise DimError(f"symbols[{name!r}] is the symbol {known.name!r}; the names must agree")
         return symbol_terms(checked_symbol(name, known.minimum, known.multiple_of))
 
     def call(self, name: str) -> Terms:

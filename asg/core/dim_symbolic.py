@@ -9,7 +9,7 @@ from collections.abc import Callable
 from operator import index
 from typing import NoReturn, SupportsIndex, TypeAlias
 
-from asg.core.dim_compare import is_at_least
+from asg.core.dim_compare import is_nonnegative, is_positive
 from asg.core.dim_rules import floor_divide, modulo
 from asg.core.dim_terms import Terms, add, all_symbols, constant, constant_value, multiply, scale
 from asg.core.dim_text import terms_text
@@ -111,25 +111,25 @@ class SymbolicDim:
         terms = operand_terms(other)
         if terms is None:
             return NotImplemented
-        return _decided(add(terms, self.terms, -1), 1, (self, "<", other))
+        return _decided(is_positive, add(terms, self.terms, -1), (self, "<", other))
 
     def __le__(self, other: Dim) -> bool:
         terms = operand_terms(other)
         if terms is None:
             return NotImplemented
-        return _decided(add(terms, self.terms, -1), 0, (self, "<=", other))
+        return _decided(is_nonnegative, add(terms, self.terms, -1), (self, "<=", other))
 
     def __gt__(self, other: Dim) -> bool:
         terms = operand_terms(other)
         if terms is None:
             return NotImplemented
-        return _decided(add(self.terms, terms, -1), 1, (self, ">", other))
+        return _decided(is_positive, add(self.terms, terms, -1), (self, ">", other))
 
     def __ge__(self, other: Dim) -> bool:
         terms = operand_terms(other)
         if terms is None:
             return NotImplemented
-        return _decided(add(self.terms, terms, -1), 0, (self, ">=", other))
+        return _decided(is_nonnegative, add(self.terms, terms, -1), (self, ">=", other))
 
     def __bool__(self) -> NoReturn:
         raise DimError(f"whether the size {self} is zero: {_ADVICE_QUESTION}")
@@ -186,9 +186,11 @@ def operand_terms(value: object) -> Terms | None:
     return constant(index(value))
 
 
-def _decided(difference: Terms, margin: int, question: tuple[Dim, str, Dim]) -> bool:
-    """Whether `difference >= margin`, which is what the question comes to."""
-    answer = is_at_least(difference, margin)
+def _decided(
+    decide: Callable[[Terms], bool | None], difference: Terms, question: tuple[Dim, str, Dim]
+) -> bool:
+    """What `decide` says about the difference, which is what the question comes to."""
+    answer = decide(difference)
     if answer is None:
         left, relation, right = question
         names = ", ".join(sorted({repr(symbol.name) for symbol in all_symbols(difference)}))

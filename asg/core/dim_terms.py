@@ -25,7 +25,7 @@ ZERO: Terms = ()
 # Walks over compounds call themselves once per level; expressions that double at every step would
 # fill the memory. No size of a real program comes near.
 _MAXIMUM_NESTING = 40
-_MAXIMUM_KEY = 20_000
+_MAXIMUM_KEY = 4_000
 
 
 class Atom:
