@@ -79,6 +79,13 @@ class UnsupportedOp(AsgError, NotImplementedError):
     """A backend has no kernel for a primitive op and the op has no decomposition."""
 
 
+class KernelError(AsgError, RuntimeError):
+    """A backend's kernel broke its contract: wrong number, dtype or shape of results.
+
+    The message names the op and both types. It is a defect of the kernel, not of the graph.
+    """
+
+
 class RewriteError(AsgError, ValueError):
     """A rewrite rule or pass broke its contract (changed a type, never settled)."""
 
