@@ -71,7 +71,11 @@ def as_input(name: str, spec: Any) -> Tensor:
 
 @overload
 def train_step(
-    model: Tensor, *, optimizer: Optimizer, loss: None = ..., metrics: Mapping[str, Any] | None = ...
+    model: Tensor,
+    *,
+    optimizer: Optimizer,
+    loss: None = ...,
+    metrics: Mapping[str, Any] | None = ...,
 ) -> Graph: ...
 @overload
 def train_step(

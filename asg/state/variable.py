@@ -31,6 +31,7 @@ class Variable(TensorMethods):
         type: dtype and (literal) shape.
         role: ``parameter``, ``statistic``, ``optimizer``, ``random_key`` or ``counter``.
         trainable: False freezes a parameter: optimizers leave it alone.
+        owner: the module that names it, once it is an attribute of one.
 
     Raises:
         OperandError: unknown role.
@@ -53,6 +54,7 @@ class Variable(TensorMethods):
         if not self.type.is_static:
             raise ShapeError(f"variable {name!r} is {self.type}; variables need literal sizes")
         self.name, self.role, self.trainable = name, role, trainable
+        self.owner: object | None = None
         self._init: Initialiser = init if callable(init) else _fixed(name, init, self.type)
         self.leaf: Tensor = State(self)()
 

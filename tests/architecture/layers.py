@@ -6,7 +6,8 @@ ROWS = (
     ("asg.ops",),
     ("asg.autodiff", "asg.rewrite", "asg.analysis"),
     ("asg.passes",),
-    ("asg.state", "asg.compiler"),
+    ("asg.state",),
+    ("asg.compiler",),
     ("asg.nn", "asg.optim", "asg.describe"),
     ("asg.train", "asg.io", "asg.testing"),
 )
