@@ -1,0 +1,240 @@
+"""Memory: how much a graph needs at once, and a place for every value in one arena.
+
+Placing intervals of given sizes so that the arena is smallest is dynamic storage allocation,
+which is NP-hard; two good heuristics are tried and the smaller arena wins. What no plan can beat
+is the lower bound: the largest sum of sizes that exist at one moment.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from asg.analysis.liveness import Lifetime, lifetimes
+from asg.core.dim import Dim
+from asg.core.graph import Graph
+from asg.core.tensor import Tensor
+from asg.core.types import TensorType
+
+ALIGNMENT = 64
+"""Bytes: a cache line, and the widest vector register there is."""
+
+_BY_SIZE_LIMIT = 512  # blocks; placing by size is quadratic, placing by time is not
+
+
+class Block(NamedTuple):
+    """``nbytes`` of memory needed during a lifetime."""
+
+    nbytes: int
+    life: Lifetime
+
+
+class Placement(NamedTuple):
+    """An offset for every block, in the order given, and the size of the arena."""
+
+    offsets: tuple[int, ...]
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one value lives.
+
+    Attributes:
+        memory: "arena" (reused), "state" (kept between steps) or "constant".
+        offset: bytes from the start of that memory.
+        nbytes: size of the value.
+        life: when the memory is taken by this value.
+        sharing: "own", "view" (reads the memory of another value), or "in place" (overwrites it).
+    """
+
+    memory: str
+    offset: int
+    nbytes: int
+    life: Lifetime
+    sharing: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """The plan of one specialised program.
+
+    Attributes:
+        places: of every value.
+        arena_bytes: memory that the values of a step share.
+        lower_bound_bytes: most bytes of arena values that exist at one moment; no arena with the
+            same sharing of memory is smaller.
+        separate_bytes: what the arena would be if every value had memory of its own.
+        state_bytes: of variables, kept between steps.
+        constant_bytes: of constants.
+    """
+
+    places: Mapping[Tensor, Place]
+    arena_bytes: int
+    lower_bound_bytes: int
+    separate_bytes: int
+    state_bytes: int
+    constant_bytes: int
+
+    @property
+    def peak_bytes(self) -> int:
+        """All memory the program holds."""
+        return self.arena_bytes + self.state_bytes + self.constant_bytes
+
+
+def aligned(nbytes: int) -> int:
+    """``nbytes`` rounded up to the next multiple of `ALIGNMENT`.
+
+    >>> aligned(0), aligned(1), aligned(64), aligned(65)
+    (0, 64, 64, 128)
+    """
+    return -(-nbytes // ALIGNMENT) * ALIGNMENT
+
+
+def type_bytes(of: TensorType) -> Dim:
+    """Bytes of a value of this type; symbolic like its shape."""
+    return of.size * of.dtype.itemsize
+
+
+def peak_live_bytes(blocks: Sequence[Block]) -> int:
+    """The most bytes that exist at one moment: the lower bound of every placement.
+
+    >>> peak_live_bytes([Block(64, Lifetime(0, 1)), Block(64, Lifetime(1, 2))])
+    128
+    """
+    changes: dict[int, int] = {}
+    for nbytes, life in blocks:
+        changes[life.first] = changes.get(life.first, 0) + nbytes
+        changes[life.last + 1] = changes.get(life.last + 1, 0) - nbytes
+    live = peak = 0
+    for moment in sorted(changes):
+        live += changes[moment]
+        peak = max(peak, live)
+    return peak
+
+
+def graph_peak_bytes(graph: Graph) -> int:
+    """Peak of a graph without symbolic sizes if no value shared the memory of another.
+
+    An estimate that knows no backend; a compiled program tells its own plan.
+
+    >>> import asg
+    >>> from asg.ops.leaf import input
+    >>> graph_peak_bytes(asg.Graph(y=input("x", (8, 8))))
+    256
+    """
+    blocks = []
+    for tensor, life in lifetimes(graph).items():
+        nbytes = type_bytes(tensor.type)
+        assert isinstance(nbytes, int), f"{tensor.type} is symbolic; specialise the graph first"
+        blocks.append(Block(nbytes, life))
+    return peak_live_bytes(blocks)
+
+
+def place_blocks(blocks: Sequence[Block]) -> Placement:
+    """Offsets such that blocks whose lifetimes overlap do not overlap in memory; all aligned.
+
+    >>> first, second, third = Lifetime(0, 1), Lifetime(1, 2), Lifetime(2, 3)
+    >>> place_blocks([Block(64, first), Block(64, second), Block(9, third)])
+    Placement(offsets=(0, 64, 0), nbytes=128)
+    """
+    rounded = [Block(aligned(block.nbytes), block.life) for block in blocks]
+    by_time = _placed_by_time(rounded)
+    if len(blocks) > _BY_SIZE_LIMIT or by_time.nbytes == peak_live_bytes(rounded):
+        return by_time
+    return min(by_time, _placed_by_size(rounded), key=lambda placement: placement.nbytes)
+
+
+# -- by size: the largest block first, each into the tightest gap between those that overlap it ---
+
+
+def _placed_by_size(blocks: Sequence[Block]) -> Placement:
+    order = sorted(range(len(blocks)), key=lambda i: (-blocks[i].nbytes, blocks[i].life.first))
+    placed: list[tuple[int, int, Lifetime]] = []  # (offset, end, life), sorted
+    offsets = [0] * len(blocks)
+    top = 0
+    for index in order:
+        nbytes, life = blocks[index]
+        offset = offsets[index] = _tightest_gap(nbytes, life, placed)
+        insort(placed, (offset, offset + nbytes, life))
+        top = max(top, offset + nbytes)
+    return Placement(tuple(offsets), top)
+
+
+def _tightest_gap(nbytes: int, life: Lifetime, placed: list[tuple[int, int, Lifetime]]) -> int:
+    reached, best, slack = 0, -1, -1
+    for offset, end, other in placed:
+        if end == offset or not life.overlaps(other):
+            continue
+        gap = offset - reached
+        if gap >= nbytes and (best < 0 or gap - nbytes < slack):
+            best, slack = reached, gap - nbytes
+        reached = max(reached, end)
+    return reached if best < 0 else best
+
+
+# -- by time: an allocator with a best-fit free list, run through the program ---------------------
+
+
+class _FreeList:
+    """Gaps below ``top``, found by size, merged with their neighbours when memory comes back."""
+
+    def __init__(self) -> None:
+        self.top = 0
+        self._by_size: list[tuple[int, int]] = []
+        self._end_of: dict[int, int] = {}  # start of a gap -> its end
+        self._start_of: dict[int, int] = {}  # end of a gap -> its start
+
+    def take(self, nbytes: int) -> int:
+        """The start of ``nbytes`` free bytes."""
+        found = bisect_left(self._by_size, (nbytes, -1))
+        if found < len(self._by_size):
+            size, start = self._by_size[found]
+            self._remove(start, start + size)
+            if size > nbytes:
+                self._add(start + nbytes, start + size)
+            return start
+        start = self._start_of.get(self.top, self.top)
+        if start != self.top:
+            self._remove(start, self.top)
+        self.top = start + nbytes
+        return start
+
+    def give(self, start: int, end: int) -> None:
+        """Take back what was given."""
+        if start in self._start_of:
+            below = self._start_of[start]
+            self._remove(below, start)
+            start = below
+        if end in self._end_of:
+            above = self._end_of[end]
+            self._remove(end, above)
+            end = above
+        self._add(start, end)
+
+    def _add(self, start: int, end: int) -> None:
+        self._end_of[start], self._start_of[end] = end, start
+        insort(self._by_size, (end - start, start))
+
+    def _remove(self, start: int, end: int) -> None:
+        del self._end_of[start], self._start_of[end]
+        self._by_size.pop(bisect_left(self._by_size, (end - start, start)))
+
+
+def _placed_by_time(blocks: Sequence[Block]) -> Placement:
+    order = sorted(range(len(blocks)), key=lambda i: (blocks[i].life.first, -blocks[i].nbytes))
+    free = _FreeList()
+    ending: list[tuple[int, int, int]] = []  # (last, offset, end), a heap
+    offsets = [0] * len(blocks)
+    for index in order:
+        nbytes, life = blocks[index]
+        while ending and ending[0][0] < life.first:
+            _, start, end = heappop(ending)
+            free.give(start, end)
+        if nbytes:
+            offsets[index] = free.take(nbytes)
+            heappush(ending, (life.last, offsets[index], offsets[index] + nbytes))
+    return Placement(tuple(offsets), free.top)
