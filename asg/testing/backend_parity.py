@@ -1,0 +1,75 @@
+"""All samples of an op on another backend than NumPy, in one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from asg.core.dtype import DType, float32
+from asg.core.tensor import Tensor
+from asg.testing.applied import Array, apply_sample
+from asg.testing.comparison import difference
+from asg.testing.parity import evaluate
+from asg.testing.sample import Sample
+from asg.testing.sample_numbers import (
+    GRADIENT_TOLERANCE,
+    first_order,
+    value_tolerance,
+)
+
+
+def parity_with(backend: str, samples: Sequence[Sample]) -> list[str]:
+    """Values, gradients and float32 values of all samples: ``backend`` against NumPy.
+
+    One graph for all samples, because compilation costs more than anything else; when that
+    fails, each sample alone, to find the culprit.
+    """
+    try:
+        return _compare(backend, samples)
+    except Exception as error:
+        if len(samples) == 1:
+            return [f"{samples[0].title}: on {backend}: {type(error).__name__}: {error}"]
+        alone = [line for sample in samples for line in parity_with(backend, [sample])]
+        return alone or [f"all samples together, on {backend}: {type(error).__name__}: {error}"]
+
+
+@dataclass
+class _Batch:
+    """Outputs of many samples under names of their own."""
+
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+    feeds: dict[str, Array] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    allowed: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def add(self, sample: Sample, prefix: str, narrow: DType | None) -> None:
+        applied = apply_sample(sample, prefix, narrow)
+        named = first_order(applied)
+        self.outputs |= named
+        self.feeds |= applied.feeds
+        for name, tensor in named.items():
+            part = name.removeprefix(prefix)
+            is_gradient = part.startswith("g")
+            self.titles[name] = f"{sample.title}: {tensor.dtype} {part}"
+            allowed = value_tolerance(sample, tensor.dtype)
+            if is_gradient:
+                relative = max(GRADIENT_TOLERANCE, 10.0 * allowed["relative"])
+                allowed = {"relative": relative, "of_largest": relative}
+            self.allowed[name] = allowed
+
+
+def _compare(backend: str, samples: Sequence[Sample]) -> list[str]:
+    batch = _Batch()
+    for number, sample in enumerate(samples):
+        batch.add(sample, f"s{number}_", None)
+        if any(array.dtype == np.float64 for array in sample.operands):
+            batch.add(sample, f"s{number}_narrow_", float32)
+    wanted = evaluate(batch.outputs, batch.feeds)
+    actual = evaluate(batch.outputs, batch.feeds, backend)
+    return [
+        f"{batch.titles[name]}: {backend} differs from numpy: {problem}"
+        for name, value in wanted.items()
+        if (problem := difference(actual[name], value, **batch.allowed[name]))
+    ]
