@@ -392,4 +392,7 @@ def fits(value: bool | int | float, dtype: DType) -> bool:
 def _overflow_threshold(dtype: DType) -> int:
     """The smallest number that rounds to infinity: half a step beyond the largest float."""
     digits, exponent = _FLOAT_FORMATS[dtype]
-    return int(2 ** (exponent + 1) - 2 ** (exponent - digits))
+    threshold = int(2 ** (exponent + 1) - 2 ** (exponent - digits))
+    # ml_dtypes rounds to float32 on the way to bfloat16, which lifts what is half of a float32 step
+    # below the threshold onto it.
+    return threshold - 2 ** (exponent - 24) if dtype is bfloat16 else threshold

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -158,6 +159,8 @@ def test_text(dim: Dim, text: str) -> None:
         (2 * (n // 2), 2 * ((n + 1) // 2) + 1, False, True, True),
         (n // 4 * 4, n, None, None, True),
         (2 * large, 31, False, False, False),
+        (n // 2, 0, None, False, None),
+        ((n + 1) // 2 - n // 2, 0, None, False, None),
     ],
 )
 def test_questions_about_two_sizes(
@@ -275,6 +278,45 @@ def test_division_by_zero() -> None:
         evaluate(ratio, {"n": 7, "empty": 0})
     assert empty // empty != 1  # it has no value for 0, so it must not become 1
     assert (empty * n) // n == empty
+
+
+@pytest.mark.parametrize("divisor", [*range(-6, 0), *range(1, 7)])
+def test_every_small_quotient_is_right(divisor: int) -> None:
+    """Exhaustive where the rules split coefficients and cancel common factors."""
+    for slope, offset in itertools.product(range(-4, 7), range(-3, 6)):
+        for second in (0, 2):
+            linear = slope * n + second * m + offset
+            quotient, remainder = linear // divisor, linear % divisor
+            for one, other in itertools.product(range(1, 5), range(1, 4)):
+                binding = {"n": one, "m": other}
+                value = slope * one + second * other + offset
+                assert evaluate(quotient, binding) == value // divisor
+                assert evaluate(remainder, binding) == value % divisor
+
+
+@pytest.mark.parametrize("outer", range(2, 9))
+def test_a_remainder_inside_a_remainder(outer: int) -> None:
+    for inner, factor in itertools.product(range(2, 9), (1, 2, 3)):
+        nested = (factor * (n % inner) + 1) % outer
+        for value in range(1, 40):
+            assert evaluate(nested, {"n": value}) == (factor * (value % inner) + 1) % outer
+
+
+def test_divisors_that_are_negative_under_every_binding() -> None:
+    """No sign shows in their leading term, and some laws hold for positive divisors only."""
+    divisor = dim_min(n, 3) - 5
+    for value, other in itertools.product(range(1, 12), range(1, 6)):
+        binding, number = {"n": value, "m": other}, min(value, 3) - 5
+        for numerator, expected in (
+            (m // 2, other // 2),
+            (n + m // 3, value + other // 3),
+            (2 * m + 1, 2 * other + 1),
+            (4 * m - 3, 4 * other - 3),
+        ):
+            for multiple in (1, 2, 4):
+                symbolic, plain = multiple * divisor, multiple * number
+                assert evaluate(numerator // symbolic, binding) == expected // plain
+                assert evaluate(numerator % symbolic, binding) == expected % plain
 
 
 def test_ceil_div_needs_a_positive_divisor() -> None:

@@ -288,6 +288,24 @@ def test_the_edge_of_a_float(dtype: DType) -> None:
     assert fits(math.nan, dtype) and fits(-math.inf, dtype)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "beyond"),
+    [
+        (float16, 65520.0),
+        (bfloat16, 2.0**128 - 2.0**119 - 2.0**103),
+        (float32, 2.0**128 - 2.0**103),
+    ],
+    ids=str,
+)
+def test_the_first_float_that_overflows(dtype: DType, beyond: float) -> None:
+    below = math.nextafter(beyond, 0.0)
+    assert not fits(beyond, dtype) and not fits(-beyond, dtype)
+    assert fits(below, dtype) and fits(-below, dtype)
+    with numpy.errstate(over="ignore"):
+        converted = numpy.array([below, beyond]).astype(dtype.numpy)
+    assert [bool(each) for each in numpy.isinf(converted)] == [False, True]
+
+
 def test_fits_across_kinds() -> None:
     assert fits(True, uint8) and fits(True, bool_) and fits(0, bool_) and fits(2.0, int8)
     assert not fits(2, bool_) and not fits(0.5, bool_) and not fits(0.5, int8)
