@@ -1,0 +1,75 @@
+"""The backend named "jax": every graph one XLA program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from asg.core.errors import MissingLibrary
+from asg.core.graph import Graph
+from asg.core.op import Op
+from asg.core.types import TensorType
+
+try:
+    import jax
+except ImportError as error:
+    raise MissingLibrary("backend 'jax' needs jax: pip install 'asg-compiler[jax]'") from error
+
+from . import kernels as kernels  # fills the table
+from .executor import JaxExecutable, compile_graph
+from .heap import keep_freed_memory
+from .kernel import KERNELS
+from .scoped import check_matmul_precision
+
+
+@dataclass(frozen=True)
+class JaxBackend:
+    """Compiles graphs with XLA for JAX's default device.
+
+    Programs use 64-bit dtypes where the graph does, whatever ``jax_enable_x64`` says; no setting
+    of JAX is read or changed for the rest of the process.
+
+    Attributes:
+        matmul_precision: of matrix products and convolutions of 32-bit floats, by JAX's names.
+            The default computes them in full, so that all backends agree; on a GPU
+            "tensorfloat32" is faster and keeps 10 bits of every factor.
+        keep_freed_memory: on a CPU with glibc, memory freed between steps stays in the process
+            for the next step (up to 5 times faster for large arrays). It holds for the whole
+            process, which then keeps its peak; False leaves the allocator alone.
+
+    Raises:
+        ConfigError: JAX does not know the precision.
+
+    >>> import asg
+    >>> fast = JaxBackend(matmul_precision="tensorfloat32")
+    >>> fast.name
+    'jax'
+    """
+
+    name: ClassVar[str] = "jax"
+
+    matmul_precision: str = "highest"
+    keep_freed_memory: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse unknown precisions."""
+        check_matmul_precision(self.matmul_precision)
+
+    def supports(self, op: Op, types: tuple[TensorType, ...]) -> bool:
+        """True when there is a JAX kernel for the class of ``op``, or it is an argument."""
+        return op.is_placeholder or type(op) in KERNELS
+
+    def compile(self, graph: Graph) -> JaxExecutable:
+        """The program of a graph that is lowered for this backend and has no symbolic size.
+
+        Raises:
+            GraphError: a size is symbolic.
+            UnsupportedOp: a node has no kernel.
+            KernelError: a kernel returned another type than `infer` says.
+        """
+        if self.keep_freed_memory and jax.default_backend() == "cpu":
+            keep_freed_memory()
+        return compile_graph(graph, self.matmul_precision)
+
+
+BACKEND = JaxBackend()

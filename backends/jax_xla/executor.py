@@ -1,0 +1,92 @@
+"""A graph traced once and compiled ahead of time, and the call that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from asg.core.graph import Graph
+
+from .feed import Gate
+from .plan import Plan, arrangement
+from .scoped import tracing
+
+Call = Callable[..., list[Any]]
+
+
+class JaxExecutable:
+    """A compiled graph: call it with the arrays of ``graph.inputs``, get those of the outputs.
+
+    Inputs may be JAX arrays, NumPy arrays or anything that offers DLPack; outputs are JAX arrays
+    on the device, and not waited for. The arrays given for state slots that have an output are
+    consumed. NumPy inputs are copied first (see `feed.private_copy`); JAX arrays are not.
+
+    Attributes:
+        compiled: JAX's own object, a ``jax.stages.Compiled``.
+    """
+
+    __slots__ = ("_arrange", "_array_class", "_call", "_constants", "_gate", "compiled")
+
+    compiled: Any
+
+    def __init__(self, plan: Plan, compiled: Any, constants: Sequence[Any]) -> None:
+        """Use `compile_graph`."""
+        places = arrangement(plan.result_order)
+        self.compiled = compiled
+        self._call: Call = partial(_call_wide, compiled) if plan.wide else compiled
+        self._constants = constants
+        self._gate = Gate(plan.graph, plan.donated)
+        self._arrange = None if places is None else itemgetter(*places)
+        self._array_class = {type(jnp.zeros(()))}
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        """Run one step.
+
+        Raises:
+            FeedError: an array does not fit; names the input.
+            StateError: an array was consumed by an earlier step, or is given twice.
+        """
+        if {*map(type, inputs)} != self._array_class:
+            inputs = self._gate.admitted(inputs)
+        try:
+            results = self._call(*inputs, *self._constants)
+        except (TypeError, ValueError, RuntimeError) as error:
+            problem = self._gate.problem(inputs)
+            if problem is None:
+                raise
+            raise problem from error
+        return results if self._arrange is None else list(self._arrange(results))
+
+    def cost_analysis(self) -> dict[str, float]:
+        """XLA's estimate for one step: ``flops``, ``bytes accessed`` and more."""
+        return dict(self.compiled.cost_analysis() or {})
+
+    def memory_analysis(self) -> Any:
+        """XLA's sizes in bytes of arguments, outputs, temporaries and aliases, or None."""
+        return self.compiled.memory_analysis()
+
+    def hlo_text(self) -> str:
+        """The optimised program as XLA prints it; see `walk.node_label` for its ``op_name``."""
+        return str(self.compiled.as_text())
+
+
+def _call_wide(compiled: Call, *arrays: Any) -> list[Any]:
+    """Call a program with 64-bit arguments: elsewhere JAX would narrow NumPy arrays."""
+    with jax.enable_x64(True):
+        return compiled(*arrays)
+
+
+def compile_graph(graph: Graph, matmul_precision: str) -> JaxExecutable:
+    """Trace, lower and compile; see `JaxBackend.compile`."""
+    plan = Plan(graph)
+    with tracing(plan.wide, matmul_precision):
+        jitted = jax.jit(plan.function(), donate_argnums=plan.donated, keep_unused=True)
+        compiled = jitted.lower(*plan.arguments()).compile()
+        constants = jax.device_put(list(plan.constants.values()))
+    plan.require_donation(compiled)
+    return JaxExecutable(plan, compiled, constants)

@@ -1,0 +1,110 @@
+"""Arrays on their way into a compiled program: private copies, and errors that name the input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from asg.core.dtype import DType
+from asg.core.errors import AsgError, FeedError, StateError
+from asg.core.graph import Graph
+
+_ALIGNMENT = 64  # bytes; XLA's CPU client takes host memory as it is from this alignment on
+
+
+def private_copy(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A C-contiguous copy that nobody else can write to, aligned so that XLA:CPU uses it in place.
+
+    JAX runs asynchronously and reads NumPy memory after the call has returned: a caller who
+    refills their batch array at once would change the step that is still running.
+    """
+    buffer = np.empty(array.nbytes + _ALIGNMENT, np.uint8)
+    start = -buffer.__array_interface__["data"][0] % _ALIGNMENT
+    aligned = buffer[start : start + array.nbytes]
+    copy: np.ndarray[Any, Any] = aligned.view(array.dtype).reshape(array.shape)
+    np.copyto(copy, array)
+    return copy
+
+
+class Gate:
+    """Lets arrays of any kind into a program: JAX arrays as they are, all others as copies."""
+
+    def __init__(self, graph: Graph, donated: Iterable[int]) -> None:
+        """For the inputs of ``graph``, of which those at ``donated`` are consumed by a call."""
+        self._names = graph.input_names
+        self._types = tuple(tensor.type for tensor in graph.inputs)
+        self._donated = frozenset(donated)
+        self._dtypes = [each.dtype.numpy for each in self._types]
+
+    def admitted(self, inputs: Sequence[Any]) -> list[Any]:
+        """The inputs as JAX arrays or private NumPy arrays.
+
+        Raises:
+            FeedError: wrong number of arrays, something that is no array, or another dtype.
+        """
+        if len(inputs) != len(self._names):
+            raise FeedError(
+                f"{len(inputs)} arrays given for {len(self._names)} inputs: "
+                f"{', '.join(self._names)}"
+            )
+        return [
+            array if isinstance(array, jax.Array) else self._from_host(position, array)
+            for position, array in enumerate(inputs)
+        ]
+
+    def _from_host(self, position: int, value: Any) -> Any:
+        if not isinstance(value, np.ndarray):
+            value = _as_array(self._names[position], value)
+            if isinstance(value, jax.Array):
+                return value
+        # Without this JAX would narrow float64 to float32 in silence.
+        if value.dtype != self._dtypes[position]:
+            raise self._misfit(position, value)
+        return private_copy(value)
+
+    def problem(self, inputs: Sequence[Any]) -> AsgError | None:
+        """Why a program refused ``inputs``, with the input at fault by name; None if they fit."""
+        for position, array in enumerate(inputs):
+            expected = self._types[position]
+            if array.dtype != self._dtypes[position] or tuple(array.shape) != expected.shape:
+                return self._misfit(position, array)
+        return self._consumed(inputs)
+
+    def _misfit(self, position: int, array: Any) -> FeedError:
+        name, expected = self._names[position], self._types[position]
+        sizes = ", ".join(map(str, array.shape))
+        advice = _cast_advice(name, expected.dtype) if array.dtype != expected.dtype.numpy else ""
+        return FeedError(f"{name!r} is {array.dtype}[{sizes}], compiled for {expected}{advice}")
+
+    def _consumed(self, inputs: Sequence[Any]) -> AsgError | None:
+        first: dict[int, int] = {}
+        for position, array in enumerate(inputs):
+            if isinstance(array, jax.Array) and array.is_deleted():
+                return StateError(
+                    f"{self._names[position]!r} was given an array that an earlier step consumed; "
+                    "go on with the array which that step returned"
+                )
+            other = first.setdefault(id(array), position)
+            if other != position and {position, other} & self._donated:
+                return StateError(
+                    f"{self._names[other]!r} and {self._names[position]!r} were given one array, "
+                    "but the step consumes it; pass a copy for one of them: array.copy()"
+                )
+        return None
+
+
+def _as_array(name: str, value: Any) -> Any:
+    """A JAX or NumPy array from something that speaks DLPack or the NumPy protocol."""
+    if hasattr(value, "__dlpack__") and not isinstance(value, np.generic):
+        # Ready before we return, since the owner may write to the memory at once.
+        return jax.numpy.array(jax.dlpack.from_dlpack(value), copy=True).block_until_ready()
+    if hasattr(value, "__array__"):
+        return np.asarray(value)
+    raise FeedError(f"{name!r} was fed {type(value).__name__}, which is not an array")
+
+
+def _cast_advice(name: str, dtype: DType) -> str:
+    return f"; convert it: {name}.astype('{dtype.name}')"
