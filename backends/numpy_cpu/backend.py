@@ -1,0 +1,39 @@
+"""The NumPy backend as the compiler sees it."""
+
+from __future__ import annotations
+
+from asg.core.graph import Graph
+from asg.core.op import Op
+from asg.core.types import TensorType
+
+from . import kernels as kernels  # importing them fills the tables
+from .interpreter import NumpyExecutable
+from .kernel import KERNELS, VIEWS
+
+
+class NumpyBackend:
+    """Runs graphs on the CPU with NumPy alone."""
+
+    name = "numpy"
+
+    def supports(self, op: Op, types: tuple[TensorType, ...]) -> bool:
+        """True when ``op`` has a view or a kernel that accepts operands of these types."""
+        if type(op) in VIEWS:
+            return True
+        entry = KERNELS.get(type(op))
+        return entry is not None and (entry.accepts is None or entry.accepts(op, types))
+
+    def compile(self, graph: Graph) -> NumpyExecutable:
+        """The program of a lowered graph without symbolic sizes; its memory is allocated here.
+
+        Raises:
+            UnsupportedOp: a node has neither kernel nor view.
+        """
+        return NumpyExecutable(graph)
+
+    def __repr__(self) -> str:
+        """``<backend numpy>``."""
+        return f"<backend {self.name}>"
+
+
+BACKEND = NumpyBackend()

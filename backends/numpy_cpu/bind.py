@@ -1,0 +1,159 @@
+"""Binding: from a plan to fixed arrays and the flat list of calls of one step.
+
+Kernels are bound twice: once on prototypes, to learn how much scratch memory each wants, and,
+with that memory placed in the arena like any other value, once more on the real arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from asg.analysis.memory import ALIGNMENT
+from asg.core.graph import Graph
+from asg.core.node import Node
+from asg.core.tensor import Tensor
+
+from .kernel import Array, Call
+from .layout import kernel_of, prototype_memory
+from .plan import STATE, Plan, Storage, make_plan, plan_scratch
+
+
+@dataclass(eq=False, slots=True)
+class Program:
+    """Everything that runs, over memory that is allocated once.
+
+    Attributes:
+        arrays: of every value, by tensor.
+        states: input position and array of every variable.
+        steps: the calls of each node that has any, in order.
+        finish: the copies to variables that could not be written in place.
+        state_memory: what all variables lie in.
+    """
+
+    plan: Plan
+    arrays: dict[Tensor, Array]
+    states: list[tuple[int, Array]]
+    steps: list[tuple[Node, list[Call]]]
+    finish: list[Call]
+    state_memory: Array
+
+    @property
+    def graph(self) -> Graph:
+        """What is computed."""
+        return self.plan.graph
+
+    def feeds(self) -> list[tuple[int, Array]]:
+        """Input position and array of every input that is copied in at each step."""
+        held = {position for position, _ in self.states}
+        inputs = enumerate(self.graph.inputs)
+        return [(i, self.arrays[tensor]) for i, tensor in inputs if i not in held]
+
+    def schedule(self) -> list[Call]:
+        """The calls of a step, flat."""
+        return [call for _, calls in self.steps for call in calls]
+
+
+def bind(graph: Graph, reuse: bool = True) -> Program:
+    """Plan the memory of a graph, allocate it, and bind every kernel to it.
+
+    Raises:
+        UnsupportedOp: a node has neither kernel nor view.
+    """
+    plan = make_plan(graph, reuse)
+    requests = _scratch_requests(plan)
+    if requests:
+        plan_scratch(plan, requests)
+    arena, state_memory = aligned_memory(plan.arena_bytes), aligned_memory(plan.state_bytes)
+    arrays = {tensor: _array_of(plan, tensor, arena, state_memory) for tensor in plan.layouts}
+    states = [(slot.input, arrays[graph.inputs[slot.input]]) for slot in plan.slots]
+    steps = []
+    for node in plan.kernel_nodes():
+        scratch = _ReservedScratch(arena, plan.scratch.get(node, ()))
+        steps.append((node, _calls(node, arrays, scratch)))
+    finish = _finish(plan, arrays, arena)
+    return Program(plan, arrays, states, steps, finish, state_memory)
+
+
+def aligned_memory(nbytes: int) -> Array:
+    """Uninitialised bytes that start at a multiple of `ALIGNMENT`, one at least."""
+    raw = np.empty(nbytes + 2 * ALIGNMENT, np.uint8)
+    start = -raw.__array_interface__["data"][0] % ALIGNMENT
+    return raw[start : start + nbytes + 1]
+
+
+def _array_of(plan: Plan, tensor: Tensor, arena: Array, state_memory: Array) -> Array:
+    layout = plan.layouts[tensor]
+    if layout.constant is not None:
+        return layout.constant
+    storage = plan.storages[layout.owner]
+    return layout.over(state_memory if storage.memory == STATE else arena, storage.offset)
+
+
+def _calls(node: Node, arrays: dict[Tensor, Array], scratch: Any) -> list[Call]:
+    inputs = [arrays[tensor] for tensor in node.inputs]
+    outputs = [arrays[tensor] for tensor in node.outputs]
+    return kernel_of(node).bind(node.op, inputs, outputs, scratch)
+
+
+def _finish(plan: Plan, arrays: dict[Tensor, Array], arena: Array) -> list[Call]:
+    """First every detour, then every copy, so that no copy reads what another has written."""
+    detours: list[Call] = []
+    copies: list[Call] = []
+    for position, source, through in plan.copies:
+        array = arrays[source]
+        if through is not None:
+            passing = np.ndarray(array.shape, array.dtype, arena, through.offset)
+            detours.append((np.copyto, (passing, array)))
+            array = passing
+        copies.append((np.copyto, (arrays[plan.graph.inputs[position]], array)))
+    return detours + copies
+
+
+# -- scratch ----------------------------------------------------------------------------------
+
+
+@dataclass(eq=False, slots=True)
+class _RecordedScratch:
+    """Notes the sizes a kernel asks for."""
+
+    sizes: list[int] = field(default_factory=list)
+
+    def __call__(self, shape: Sequence[int], dtype: Any, /) -> Array:
+        array: Array = np.empty(shape, dtype)
+        self.sizes.append(array.nbytes)
+        return array
+
+
+@dataclass(eq=False, slots=True)
+class _ReservedScratch:
+    """Hands out what was reserved, in the order it was asked for."""
+
+    memory: Array
+    reserved: Sequence[Storage]
+    used: int = 0
+
+    def __call__(self, shape: Sequence[int], dtype: Any, /) -> Array:
+        nbytes = prod(shape) * np.dtype(dtype).itemsize
+        if self.used < len(self.reserved) and self.reserved[self.used].nbytes >= nbytes:
+            storage = self.reserved[self.used]
+            self.used += 1
+            return np.ndarray(tuple(shape), dtype, self.memory, storage.offset)
+        # Asked for more than on the prototypes: memory of its own is always right.
+        return np.empty(shape, dtype)
+
+
+def _scratch_requests(plan: Plan) -> dict[Node, Sequence[int]]:
+    prototypes = prototype_memory(plan.graph)
+    requests: dict[Node, Sequence[int]] = {}
+    arrays = {tensor: layout.over(prototypes, 0) for tensor, layout in plan.layouts.items()}
+    for node in plan.kernel_nodes():
+        recorded = _RecordedScratch()
+        _calls(node, arrays, recorded)
+        if recorded.sizes:
+            requests[node] = tuple(recorded.sizes)
+    return requests

@@ -1,0 +1,187 @@
+"""The executable: fixed arrays, a flat list of bound calls, and the loop that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+from time import perf_counter
+from typing import Any, NoReturn
+
+import numpy as np
+
+from asg.analysis.memory import MemoryPlan
+from asg.core.errors import FeedError
+from asg.core.explain import made_by
+from asg.core.graph import Graph
+from asg.core.node import Node
+from asg.core.tensor import Tensor
+
+from .bind import Program, bind
+from .explain import explain_program
+from .kernel import Array, Call
+
+
+class NumpyExecutable:
+    """One specialised graph, bound to memory of its own.
+
+    A step copies the inputs to their places, makes the calls, and copies the results out, so that
+    results are the caller's to keep. Variables live in this object: their arrays are updated in
+    place and returned themselves. Handing the returned array back in the next step costs nothing,
+    any other array is adopted by copying it.
+
+    One step runs at a time: a second thread waits. A step that is interrupted (Ctrl-C) may leave
+    variables half updated.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        """Plan, allocate, bind.
+
+        Raises:
+            UnsupportedOp: a node has neither kernel nor view.
+        """
+        self.graph = graph
+        self._program = program = bind(graph)
+        self._lock = Lock()
+        self._feeds = [(i, a, a.shape, a.dtype) for i, a in program.feeds()]
+        self._states = program.states
+        self._schedule = program.schedule()
+        self._finish = program.finish
+        self._results = _results(program)
+        self._everything: Program | None = None
+        self._plan: MemoryPlan | None = None
+
+    def __call__(self, inputs: Sequence[Array]) -> list[Array]:
+        """Arrays in the order of ``graph.inputs`` to those of ``graph.outputs``.
+
+        Raises:
+            FeedError: an array has not the shape and dtype of its input; nothing was changed.
+        """
+        with self._lock, np.errstate(all="ignore"):
+            for position, array in self._states:
+                if inputs[position] is not array:
+                    self._adopt(inputs)
+                    break
+            for position, array, shape, dtype in self._feeds:
+                given = inputs[position]
+                if given.shape != shape or given.dtype != dtype:
+                    _refuse(self.graph, position, given)
+                np.copyto(array, given)
+            try:
+                for function, args in self._schedule:
+                    function(*args)
+            except Exception as error:
+                self._tell_where(error, function, args)
+                raise
+            results = [array if kept else array.copy() for array, kept in self._results]
+            for function, args in self._finish:
+                function(*args)
+        return results
+
+    def _adopt(self, inputs: Sequence[Array]) -> None:
+        """Copy the state arrays that are not our own; all are checked before any is changed."""
+        _check_all(self._program, inputs)
+        ours = self._program.state_memory
+        copies = []
+        for position, array in self._states:
+            given = np.asarray(inputs[position])
+            if given is not array:
+                # Our own memory, given for another variable, may be overwritten before its turn.
+                copies.append((array, given.copy() if np.may_share_memory(given, ours) else given))
+        for array, given in copies:
+            np.copyto(array, given)
+
+    def _tell_where(self, error: Exception, function: object, args: tuple[Any, ...]) -> None:
+        """Add to the error which node of the user's program failed."""
+        for node, calls in self._program.steps:
+            if any(call[0] is function and call[1] is args for call in calls):
+                error.add_note(f"while running {node.op}, {made_by(node.outputs[0])}")
+
+    # -- looking inside -----------------------------------------------------------------------
+
+    @property
+    def plan(self) -> MemoryPlan:
+        """Where every value lives, and how much memory that takes."""
+        if self._plan is None:
+            self._plan = self._program.plan.summary()
+        return self._plan
+
+    def explain(self) -> str:
+        """The plan and the schedule as text, a line per value."""
+        return explain_program(self._program)
+
+    def run_all(self, inputs: Sequence[Array]) -> dict[Tensor, Array]:
+        """Every value of the graph for these inputs, by tensor.
+
+        Runs the same kernels without any reuse of memory; the variables stay as they are.
+        """
+        with self._lock, np.errstate(all="ignore"):
+            if self._everything is None:
+                self._everything = bind(self.graph, reuse=False)
+            program = self._everything
+            _copy_in(program, inputs)
+            for function, args in program.schedule():
+                function(*args)
+            return {tensor: array.copy() for tensor, array in program.arrays.items()}
+
+    def time_nodes(self, inputs: Sequence[Array], steps: int = 1) -> list[tuple[Node, float]]:
+        """Mean seconds per node over some steps; the variables stay as they are.
+
+        Views and constants take no time and are not listed.
+        """
+        program = self._program
+        totals = [0.0] * len(program.steps)
+        with self._lock, np.errstate(all="ignore"):
+            given, before = [np.array(each) for each in inputs], program.state_memory.copy()
+            try:
+                for _ in range(steps):
+                    _copy_in(program, given)
+                    for i, (_, calls) in enumerate(program.steps):
+                        totals[i] += _seconds(calls)
+            finally:
+                np.copyto(program.state_memory, before)
+        nodes = [node for node, _ in program.steps]
+        return [(node, total / steps) for node, total in zip(nodes, totals, strict=True)]
+
+
+def evaluate(graph: Graph, inputs: Sequence[Array] = ()) -> list[Array]:
+    """The outputs of a lowered graph without symbolic sizes, once: compile and call."""
+    return NumpyExecutable(graph)(inputs)
+
+
+def _results(program: Program) -> list[tuple[Array, bool]]:
+    """The array of every output, and whether it is the memory of a variable itself."""
+    graph = program.graph
+    variables = {
+        slot.output: program.arrays[graph.inputs[slot.input]]
+        for slot in reversed(program.plan.slots)
+        if slot.output is not None
+    }
+    return [
+        (variables.get(i, program.arrays[tensor]), i in variables)
+        for i, tensor in enumerate(graph.outputs)
+    ]
+
+
+def _copy_in(program: Program, inputs: Sequence[Array]) -> None:
+    _check_all(program, inputs)
+    for position, array in [*program.states, *program.feeds()]:
+        np.copyto(array, inputs[position])
+
+
+def _check_all(program: Program, inputs: Sequence[Array]) -> None:
+    for position, array in [*program.states, *program.feeds()]:
+        given = inputs[position]
+        if given.shape != array.shape or given.dtype != array.dtype:
+            _refuse(program.graph, position, given)
+
+
+def _refuse(graph: Graph, position: int, given: Array) -> NoReturn:
+    name, wanted = graph.input_names[position], graph.inputs[position].type
+    raise FeedError(f"{name!r} is {wanted}, given {given.dtype}{list(given.shape)}")
+
+
+def _seconds(calls: Sequence[Call]) -> float:
+    start = perf_counter()
+    for function, args in calls:
+        function(*args)
+    return perf_counter() - start

@@ -1,0 +1,142 @@
+"""Layouts: which value owns the memory of each value, and at which strides it is read there.
+
+Views are found before any memory is placed, by asking the registered view functions with
+*prototypes*: arrays of the right shape and strides over one piece of memory that nobody touches
+(so the system never even provides it).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from asg.analysis.memory import type_bytes
+from asg.core.errors import GraphError, UnsupportedOp
+from asg.core.explain import made_by
+from asg.core.graph import Graph
+from asg.core.node import Node
+from asg.core.tensor import Tensor
+
+from .kernel import KERNELS, VIEWS, Array, Kernel, static_shape
+
+
+class Layout(NamedTuple):
+    """How one value lies in memory.
+
+    Attributes:
+        owner: the value whose memory it is; a value that is no view owns itself.
+        whole: the bytes are exactly those of the owner, in C order.
+        offset: bytes from the start of the owner's memory to the first element.
+        constant: the array itself, for constants and their views; they need no place.
+    """
+
+    owner: Tensor
+    whole: bool
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: np.dtype[Any]
+    constant: Array | None = None
+
+    def over(self, memory: Array, start: int) -> Array:
+        """The array, when the owner starts at byte ``start`` of ``memory``."""
+        if self.constant is not None:
+            return self.constant
+        return np.ndarray(self.shape, self.dtype, memory, start + self.offset, self.strides)
+
+    def same_elements(self, other: Layout) -> bool:
+        """True when both read the same memory in the same order."""
+        return self[:6] == other[:6]
+
+
+Layouts = dict[Tensor, Layout]
+
+
+def resolve_layouts(graph: Graph) -> Layouts:
+    """The layout of every value.
+
+    Raises:
+        UnsupportedOp: a node has neither kernel nor view.
+    """
+    prototypes = prototype_memory(graph)
+    layouts: Layouts = {}
+    for node in graph.nodes:
+        found = _viewed(node, layouts, prototypes)
+        if found is not None:
+            layouts[node.output] = found
+            continue
+        if not node.op.is_placeholder:
+            kernel_of(node)
+        for tensor in node.outputs:
+            layouts[tensor] = _own_layout(tensor)
+    return layouts
+
+
+def prototype_memory(graph: Graph) -> Array:
+    """Memory as large as the largest value, for arrays that are looked at but never read."""
+    sizes = [nbytes_of(tensor) for node in graph.nodes for tensor in node.outputs]
+    return np.empty(max(sizes, default=0) + 1, np.uint8)
+
+
+def nbytes_of(tensor: Tensor) -> int:
+    """Bytes of a value of static shape."""
+    static_shape(tensor.type.shape)
+    nbytes = type_bytes(tensor.type)
+    assert isinstance(nbytes, int)
+    return nbytes
+
+
+def kernel_of(node: Node) -> Kernel:
+    """The kernel of a node, else UnsupportedOp."""
+    entry = KERNELS.get(type(node.op))
+    types = tuple(tensor.type for tensor in node.inputs)
+    if entry is None or (entry.accepts is not None and not entry.accepts(node.op, types)):
+        listed = ", ".join(map(str, types))
+        raise UnsupportedOp(
+            f"backend 'numpy' has no kernel for {node.op} on ({listed}), "
+            f"{made_by(node.outputs[0])}; lower the graph for this backend first, or register a "
+            f"kernel: @kernel({type(node.op).__name__})"
+        )
+    return entry
+
+
+def _own_layout(tensor: Tensor) -> Layout:
+    shape, dtype = static_shape(tensor.type.shape), tensor.type.dtype.numpy
+    strides = []
+    step = dtype.itemsize
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return Layout(tensor, True, 0, shape, tuple(reversed(strides)), dtype)
+
+
+def _viewed(node: Node, layouts: Layouts, prototypes: Array) -> Layout | None:
+    viewer = VIEWS.get(type(node.op))
+    if viewer is None:
+        return None
+    sources = [layouts[tensor] for tensor in node.inputs]
+    array = viewer(node.op, *[source.over(prototypes, 0) for source in sources])
+    if array is None:
+        return None
+    _check_view(node, array)
+    if not sources or sources[0].constant is not None:
+        return Layout(node.output, True, 0, array.shape, array.strides, array.dtype, array)
+    owner = sources[0].owner
+    offset = _address(array) - _address(prototypes) if array.size else 0
+    if not 0 <= offset < max(nbytes_of(owner), 1):
+        raise GraphError(f"the view of {node.op} is no view of its input: it made a copy")
+    whole = array.flags.c_contiguous and array.nbytes == nbytes_of(owner)
+    return Layout(owner, whole, offset, array.shape, array.strides, array.dtype)
+
+
+def _check_view(node: Node, array: Array) -> None:
+    declared = node.output.type
+    if array.shape != declared.shape or array.dtype != declared.dtype.numpy:
+        raise GraphError(
+            f"the view of {node.op} is {array.dtype}{list(array.shape)}, but infer says {declared}"
+        )
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])

@@ -1,0 +1,314 @@
+"""The buffer plan: which storage every value owns, and where the storage lies.
+
+Decided in this order, everything by exact liveness over ``graph.nodes``:
+
+1. views share the memory of their owner and extend its life (layout.py);
+2. the next value of a variable is written straight into the variable's own memory, when every
+   reader of the old value is done by then;
+3. an output overwrites an operand that dies there, when the kernel allows it;
+4. what remains is placed in one arena (asg/analysis/memory.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from asg.analysis.liveness import BEFORE, Lifetime, lifetimes
+from asg.analysis.memory import (
+    Block,
+    MemoryPlan,
+    Place,
+    aligned,
+    peak_live_bytes,
+    place_blocks,
+)
+from asg.core.graph import Graph
+from asg.core.node import Node
+from asg.core.state_slot import StateSlot
+from asg.core.tensor import Tensor
+
+from .kernel import KERNELS
+from .layout import Layouts, nbytes_of, resolve_layouts
+
+ARENA, STATE, CONSTANT = "arena", "state", "constant"
+
+
+@dataclass(eq=False, slots=True)
+class Storage:
+    """A piece of memory that one owner after the other occupies.
+
+    Attributes:
+        memory: `ARENA` or `STATE`.
+        first: when its first occupant appears.
+        last: when its last occupant is last read.
+        reserved: of a variable, the position at which its next value is written into it.
+        offset: bytes from the start of its memory, once placed.
+    """
+
+    memory: str
+    nbytes: int
+    first: int
+    last: int
+    reserved: int | None = None
+    offset: int = 0
+
+
+class StateCopy(NamedTuple):
+    """At the end of a step, the value ``source`` is copied to the variable at an input position.
+
+    With ``through`` the copy goes by way of memory of its own, because another copy may
+    overwrite the source first.
+    """
+
+    position: int
+    source: Tensor
+    through: Storage | None
+
+
+@dataclass(eq=False, slots=True)
+class Plan:
+    """All decisions about memory; bind.py turns them into arrays and calls."""
+
+    graph: Graph
+    layouts: Layouts
+    life: dict[Tensor, Lifetime]
+    slots: tuple[StateSlot, ...]
+    storages: dict[Tensor, Storage] = field(default_factory=dict)
+    overwrites: set[Tensor] = field(default_factory=set)
+    copies: list[StateCopy] = field(default_factory=list)
+    scratch: dict[Node, list[Storage]] = field(default_factory=dict)
+    arena_bytes: int = 0
+    state_bytes: int = 0
+
+    @property
+    def end(self) -> int:
+        """The time after the last node."""
+        return len(self.graph.nodes)
+
+    def owner(self, tensor: Tensor) -> Tensor:
+        """The value whose memory ``tensor`` reads."""
+        return self.layouts[tensor].owner
+
+    def kernel_nodes(self) -> list[Node]:
+        """The nodes that are computed: neither inputs nor views nor constants."""
+        return [
+            node
+            for node in self.graph.nodes
+            if not node.op.is_placeholder and self.is_computed(node.outputs[0])
+        ]
+
+    def is_computed(self, tensor: Tensor) -> bool:
+        """True for a value that is no view and no constant."""
+        layout = self.layouts[tensor]
+        return layout.owner is tensor and layout.constant is None
+
+    def summary(self) -> MemoryPlan:
+        """The plan as tools read it."""
+        blocks = [Block(aligned(b.nbytes), b.life) for b in self.arena_blocks()]
+        owners = [t for t, storage in self.storages.items() if storage.memory == ARENA]
+        constants = {
+            id(layout.constant): layout.constant.nbytes
+            for tensor, layout in self.layouts.items()
+            if layout.constant is not None and not tensor.node.inputs
+        }
+        return MemoryPlan(
+            places={tensor: self._place(tensor) for tensor in self.layouts},
+            arena_bytes=self.arena_bytes,
+            lower_bound_bytes=peak_live_bytes(blocks),
+            separate_bytes=sum(aligned(nbytes_of(tensor)) for tensor in owners),
+            state_bytes=self.state_bytes,
+            constant_bytes=sum(constants.values()),
+        )
+
+    def _place(self, tensor: Tensor) -> Place:
+        layout = self.layouts[tensor]
+        nbytes = nbytes_of(tensor)
+        if layout.constant is not None:
+            return Place(CONSTANT, 0, nbytes, Lifetime(BEFORE, self.end), "own")
+        storage = self.storages[layout.owner]
+        sharing = "in place" if tensor in self.overwrites else "own"
+        if layout.owner is not tensor:
+            sharing = "view"
+        return Place(
+            storage.memory, storage.offset + layout.offset, nbytes, self.life[layout.owner], sharing
+        )
+
+    def arena_storages(self) -> list[Storage]:
+        """Every storage of the arena, scratch and copies included, once."""
+        found = [s for s in self.storages.values() if s.memory == ARENA]
+        found += [s for listed in self.scratch.values() for s in listed]
+        found += [copy.through for copy in self.copies if copy.through is not None]
+        return list(dict.fromkeys(found))
+
+    def arena_blocks(self) -> list[Block]:
+        """What `place_blocks` must place, in the order of `arena_storages`."""
+        return [Block(s.nbytes, Lifetime(s.first, s.last)) for s in self.arena_storages()]
+
+
+def make_plan(graph: Graph, reuse: bool = True) -> Plan:
+    """Plan a specialised, lowered graph.
+
+    With ``reuse=False`` every value keeps its own memory to the end and states are ordinary
+    inputs: the plan for looking at all intermediate values.
+    """
+    layouts = resolve_layouts(graph)
+    owners = {tensor: layout.owner for tensor, layout in layouts.items()}
+    life = lifetimes(graph, owners)
+    life = {t: each for t, each in life.items() if layouts[t].constant is None}
+    if not reuse:
+        life = {tensor: Lifetime(BEFORE, len(graph.nodes)) for tensor in life}
+    plan = Plan(graph, layouts, life, graph.state if reuse else ())
+    _give_states_memory(plan)
+    if reuse:
+        _write_states_in_place(plan)
+    _give_values_memory(plan, reuse)
+    place(plan)
+    return plan
+
+
+def place(plan: Plan) -> None:
+    """Give every storage of the arena an offset; again after scratch has become known."""
+    placement = place_blocks(plan.arena_blocks())
+    for storage, offset in zip(plan.arena_storages(), placement.offsets, strict=True):
+        storage.offset = offset
+    plan.arena_bytes = placement.nbytes
+
+
+# -- variables --------------------------------------------------------------------------------
+
+
+def _give_states_memory(plan: Plan) -> None:
+    for slot in plan.slots:
+        leaf = plan.graph.inputs[slot.input]
+        storage = Storage(STATE, nbytes_of(leaf), BEFORE, plan.end, offset=plan.state_bytes)
+        plan.storages[leaf] = storage
+        plan.state_bytes += aligned(storage.nbytes)
+
+
+def _write_states_in_place(plan: Plan) -> None:
+    positions = {node: position for position, node in enumerate(plan.graph.nodes)}
+    for slot in plan.slots:
+        if slot.output is None:
+            continue
+        old, new = plan.graph.inputs[slot.input], plan.graph.outputs[slot.output]
+        if old is new:
+            continue
+        maker = plan.owner(new)
+        if _may_go_straight(plan, old, new, positions[maker.node]):
+            plan.storages[maker] = plan.storages[old]
+            plan.storages[old].reserved = positions[maker.node]
+            if plan.life[old].last == positions[maker.node]:
+                plan.overwrites.add(maker)
+        else:
+            plan.copies.append(StateCopy(slot.input, new, _detour(plan, new)))
+
+
+def _may_go_straight(plan: Plan, old: Tensor, new: Tensor, position: int) -> bool:
+    layout = plan.layouts[new]
+    maker = layout.owner
+    if layout.constant is not None or not layout.whole:
+        return False
+    if maker.node.op.is_placeholder or maker in plan.storages:
+        return False
+    last_read = plan.life[old].last
+    if last_read == position:
+        return _may_overwrite(plan, maker.node, maker, old)
+    return last_read < position
+
+
+def _detour(plan: Plan, new: Tensor) -> Storage | None:
+    owner = plan.owner(new)
+    if plan.layouts[new].constant is not None or owner not in plan.storages:
+        return None
+    if not owner.node.op.is_placeholder:
+        return None
+    return Storage(ARENA, nbytes_of(new), plan.end, plan.end)
+
+
+# -- values -----------------------------------------------------------------------------------
+
+
+def _give_values_memory(plan: Plan, reuse: bool) -> None:
+    for tensor in plan.life:
+        if tensor.node.op.is_placeholder and tensor not in plan.storages:
+            _give_own_memory(plan, tensor)
+    for node in plan.graph.nodes:
+        for tensor in _owning_outputs(plan, node):
+            victim = _victim(plan, node, tensor) if reuse else None
+            if victim is None:
+                _give_own_memory(plan, tensor)
+            else:
+                storage = plan.storages[tensor] = plan.storages[victim]
+                storage.last = max(storage.last, plan.life[tensor].last)
+                plan.overwrites.add(tensor)
+
+
+def _owning_outputs(plan: Plan, node: Node) -> Iterator[Tensor]:
+    for tensor in node.outputs:
+        if tensor in plan.life and tensor not in plan.storages:
+            yield tensor
+
+
+def _give_own_memory(plan: Plan, tensor: Tensor) -> None:
+    life = plan.life[tensor]
+    plan.storages[tensor] = Storage(ARENA, nbytes_of(tensor), life.first, life.last)
+
+
+def _victim(plan: Plan, node: Node, output: Tensor) -> Tensor | None:
+    """An owner that ``output`` may overwrite: memory of a variable first, it is free anyway."""
+    position = plan.life[output].first
+    taken = {plan.storages[other] for other in node.outputs if other in plan.storages}
+    found: Tensor | None = None
+    for operand in node.inputs:
+        owner = plan.owner(operand)
+        storage = plan.storages.get(owner)
+        if storage is None or storage in taken or plan.life[owner].last != position:
+            continue
+        if not _may_overwrite(plan, node, output, owner):
+            continue
+        if storage.memory == ARENA:
+            found = found or owner
+        elif _ends_before_next_value(plan, output, storage):
+            return owner
+    return found
+
+
+def _ends_before_next_value(plan: Plan, output: Tensor, storage: Storage) -> bool:
+    """A temporary may use a variable's memory between its old and its next value."""
+    if storage.reserved is None:
+        return False
+    last = plan.life[output].last
+    if last != storage.reserved:
+        return last < storage.reserved
+    writer = plan.graph.nodes[storage.reserved]
+    written = [tensor for tensor in writer.outputs if plan.storages.get(tensor) is storage]
+    return _may_overwrite(plan, writer, written[0], output)
+
+
+def _may_overwrite(plan: Plan, node: Node, output: Tensor, owner: Tensor) -> bool:
+    """Whether the kernel of ``node`` may write ``output`` over ``owner``, which dies there.
+
+    All operands in that memory must be read exactly as the output is written.
+    """
+    entry = KERNELS[type(node.op)]
+    count = len(node.outputs)
+    positions = [i for i, tensor in enumerate(node.inputs) if plan.owner(tensor) is owner]
+    if not isinstance(entry.inplace, bool) and len(positions) > 1:
+        return False
+    return all(
+        plan.layouts[node.inputs[i]].whole
+        and node.inputs[i].type == output.type
+        and entry.may_overwrite(output.index, i, count)
+        for i in positions
+    )
+
+
+def plan_scratch(plan: Plan, requests: dict[Node, Sequence[int]]) -> None:
+    """Reserve what kernels asked for while their node runs, and place everything anew."""
+    positions = {node: position for position, node in enumerate(plan.graph.nodes)}
+    for node, sizes in requests.items():
+        moment = positions[node]
+        plan.scratch[node] = [Storage(ARENA, nbytes, moment, moment) for nbytes in sizes]
+    place(plan)
