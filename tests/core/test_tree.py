@@ -9,7 +9,7 @@ import pytest
 from asg.core.errors import OperandError
 from asg.core.tree import flatten, leaves, map_tree
 
-Pair = namedtuple("Pair", ["left", "right"])  # noqa: PYI024 - the untyped form must work too
+Pair = namedtuple("Pair", ["left", "right"])
 
 
 @dataclass(frozen=True)
