@@ -1,0 +1,61 @@
+"""Arithmetic of two or three operands."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asg.ops import elementwise as ops
+
+from ..kernel import Array, Call, Scratch, kernel, register_ufunc
+
+register_ufunc(ops.Add, np.add)
+register_ufunc(ops.Subtract, np.subtract)
+register_ufunc(ops.Multiply, np.multiply)
+register_ufunc(ops.Divide, np.divide)
+register_ufunc(ops.FloorDivide, np.floor_divide)
+register_ufunc(ops.Remainder, np.remainder)
+register_ufunc(ops.Maximum, np.maximum)
+register_ufunc(ops.Minimum, np.minimum)
+register_ufunc(ops.LogAddExp, np.logaddexp)
+
+
+@kernel(ops.Pow)
+def pow(op: ops.Pow, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
+    (x, y), (out,) = inputs, outputs
+    if y.dtype.kind != "i":
+        return [(np.power, (x, y, out))]
+    positive = scratch(y.shape, y.dtype)
+    truncated, chosen = scratch(out.shape, out.dtype), scratch(out.shape, np.bool_)
+    return [
+        (np.maximum, (y, 0, positive)),
+        (np.power, (x, positive, out)),
+        (_truncate_negative_powers, (x, y, out, positive, truncated, chosen)),
+    ]
+
+
+def _truncate_negative_powers(
+    x: Array, y: Array, out: Array, parity: Array, truncated: Array, chosen: Array
+) -> None:
+    """Where y < 0: 1 for x = 1, 1 or -1 for x = -1, else 0."""
+    np.bitwise_and(y, 1, out=parity)
+    np.multiply(parity, -2, out=parity)
+    np.add(parity, 1, out=parity)
+    np.equal(x, -1, out=chosen)
+    np.multiply(chosen, parity, out=truncated)
+    np.equal(x, 1, out=chosen)
+    np.add(truncated, chosen, out=truncated)
+    np.less(y, 0, out=chosen)
+    np.copyto(out, truncated, where=chosen)
+
+
+# The output may be y itself: the first call then copies nothing.
+@kernel(ops.Where, inplace=((0, 2),))
+def where(op: ops.Where, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
+    (condition, x, y), (out,) = inputs, outputs
+    return [(np.copyto, (out, y)), (np.copyto, (out, x, "no", condition))]
+
+
+@kernel(ops.Clip, inplace=((0, 0),))
+def clip(op: ops.Clip, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
+    (x, low, high), (out,) = inputs, outputs
+    return [(np.maximum, (x, low, out)), (np.minimum, (out, high, out))]

@@ -1,0 +1,57 @@
+"""Functions of one number."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asg.ops import elementwise_unary as ops
+
+from ..kernel import Array, Call, Scratch, kernel, register_ufunc
+
+register_ufunc(ops.Negative, np.negative)
+register_ufunc(ops.Abs, np.abs)
+register_ufunc(ops.Sign, np.sign)
+register_ufunc(ops.Square, np.square)
+register_ufunc(ops.Reciprocal, np.reciprocal)
+register_ufunc(ops.Sqrt, np.sqrt)
+register_ufunc(ops.Exp, np.exp)
+register_ufunc(ops.Expm1, np.expm1)
+register_ufunc(ops.Log, np.log)
+register_ufunc(ops.Log1p, np.log1p)
+register_ufunc(ops.Log2, np.log2)
+register_ufunc(ops.Sin, np.sin)
+register_ufunc(ops.Cos, np.cos)
+register_ufunc(ops.Tanh, np.tanh)
+register_ufunc(ops.Floor, np.floor)
+register_ufunc(ops.Ceil, np.ceil)
+register_ufunc(ops.Round, np.rint)
+register_ufunc(ops.Trunc, np.trunc)
+
+
+@kernel(ops.Rsqrt, inplace=True)
+def rsqrt(op: ops.Rsqrt, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
+    (x,), (out,) = inputs, outputs
+    if x.dtype.itemsize == 2:
+        wide = scratch(x.shape, np.float32)
+        return [
+            (np.sqrt, (x, wide)),
+            (np.reciprocal, (wide, wide)),
+            (np.copyto, (out, wide, "same_kind")),
+        ]
+    return [(np.sqrt, (x, out)), (np.reciprocal, (out, out))]
+
+
+@kernel(ops.Sigmoid, inplace=True)
+def sigmoid(
+    op: ops.Sigmoid, inputs: list[Array], outputs: list[Array], scratch: Scratch
+) -> list[Call]:
+    """1 / (1 + exp(-x)): exp may overflow to infinity, whose reciprocal is the 0 that is due."""
+    (x,), (out,) = inputs, outputs
+    wide = scratch(x.shape, np.float32) if x.dtype.itemsize == 2 else out
+    calls: list[Call] = [
+        (np.negative, (x, wide)),
+        (np.exp, (wide, wide)),
+        (np.add, (wide, 1, wide)),
+        (np.reciprocal, (wide, wide)),
+    ]
+    return calls if wide is out else [*calls, (np.copyto, (out, wide, "same_kind"))]
