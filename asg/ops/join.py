@@ -1,0 +1,314 @@
+"""Several tensors made one, one taken apart, and elements added around or mirrored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from asg.core.convert import as_operands, as_tensor
+from asg.core.dim import Dim, as_dim, known_less
+from asg.core.dtype import fits
+from asg.core.errors import DtypeError, OperandError
+from asg.core.registry import public
+from asg.core.tensor import Tensor
+from asg.core.types import (
+    Shape,
+    TensorType,
+    TypeProblem,
+    normalize_axes,
+    normalize_axis,
+    require_equal,
+    require_less_equal,
+)
+from asg.ops.shape import (
+    Axes,
+    Reshape,
+    ShapeOp,
+    Tensors,
+    expand_dims,
+    require_canonical,
+    shape_text,
+    squeeze,
+)
+from asg.ops.slicing import Slice
+
+if TYPE_CHECKING:
+    from asg.core.op import Cotangent
+
+
+class Concat(ShapeOp):
+    """The operands one behind the other along ``axis``; their other sizes agree."""
+
+    axis: int = 0
+    promotes: ClassVar[slice | None] = slice(None)
+
+    def infer(self, *arrays: TensorType) -> TensorType:
+        first = arrays[0]
+        require_canonical((self.axis,), first.ndim, "every operand")
+        shape = list(first.shape)
+        for position, other in enumerate(arrays[1:], 1):
+            other.require_ndim(first.ndim, f"operand {position}")
+            for axis, size in enumerate(other.shape):
+                if axis == self.axis:
+                    shape[axis] = shape[axis] + size
+                else:
+                    shape[axis] = require_equal(
+                        shape[axis], size, f"axis {axis} of operand {position} differs",
+                        f"only axis {self.axis}, the joined one, may differ",
+                    )  # fmt: skip
+        return first.with_shape(shape)
+
+    def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
+        sizes = tuple(tensor.shape[self.axis] for tensor in inputs)
+
+        @cache
+        def pieces() -> Tensors:
+            return Split(sizes, self.axis).apply(cotangents[0])
+
+        def piece(position: int) -> Cotangent:
+            return lambda: pieces()[position]
+
+        return [piece(position) for position in range(len(inputs))]
+
+
+class Split(ShapeOp):
+    """x cut along ``axis`` into consecutive pieces of the given sizes."""
+
+    sizes: Shape
+    axis: int = 0
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        require_canonical((self.axis,), x.ndim, "x")
+        total: Dim = 0
+        for size in self.sizes:
+            require_less_equal(0, size, "the size of a piece is negative")
+            total = total + size
+        require_equal(
+            total, x.shape[self.axis], f"the pieces {shape_text(self.sizes)} do not fill the axis"
+        )
+        before, after = x.shape[: self.axis], x.shape[self.axis + 1 :]
+        return tuple(x.with_shape((*before, size, *after)) for size in self.sizes)
+
+    def decompose(self, x: Tensor) -> Tensors:
+        offsets: list[Dim] = [0]
+        for size in self.sizes:
+            offsets.append(offsets[-1] + size)
+        return tuple(
+            Slice.along(self.axis, start, start + size, x)
+            for start, size in zip(offsets, self.sizes, strict=False)
+        )
+
+    def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
+        return [Concat(self.axis)(*cotangents)]
+
+
+class Pad(ShapeOp):
+    """x with ``before[i]`` and ``after[i]`` elements equal to ``value`` around axis i."""
+
+    before: Shape
+    after: Shape
+    value: bool | int | float = 0
+
+    def infer(self, x: TensorType) -> TensorType:
+        if not len(self.before) == len(self.after) == x.ndim:
+            raise TypeProblem(
+                f"widths for {len(self.before)} and {len(self.after)} axes; x has {x.ndim}",
+                "give one width before and one after for every axis",
+            )
+        for width in self.before + self.after:
+            require_less_equal(0, width, "a width is negative", "slice x to remove elements")
+        if not fits(self.value, x.dtype):
+            raise TypeProblem(
+                f"{self.value!r} does not fit {x.dtype.name}",
+                "pad with another value, or cast x to a wider dtype first", DtypeError,
+            )  # fmt: skip
+        return x.with_shape(
+            low + size + high
+            for low, size, high in zip(self.before, x.shape, self.after, strict=True)
+        )
+
+    def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
+        (x,) = inputs
+        stop = tuple(low + size for low, size in zip(self.before, x.shape, strict=True))
+        return [Slice(self.before, stop, (1,) * x.ndim)(cotangents[0])]
+
+
+class Flip(ShapeOp):
+    """x with the order of the elements reversed along ``axes``."""
+
+    axes: Axes
+
+    def infer(self, x: TensorType) -> TensorType:
+        require_canonical(self.axes, x.ndim, "x")
+        return x
+
+    def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
+        return [Flip(self.axes)(cotangents[0])]
+
+
+# -- functions ------------------------------------------------------------------------------
+
+
+def _operands(arrays: Any) -> Tensors:
+    """A sequence of tensors of one dtype family; numbers take the dtype of the tensors."""
+    if isinstance(arrays, Tensor) or not isinstance(arrays, list | tuple):
+        raise TypeProblem(
+            f"a list or tuple of tensors is needed, not {type(arrays).__name__}",
+            "put them in brackets: concat([x, y])", OperandError,
+        )  # fmt: skip
+    if not arrays:
+        raise TypeProblem("no tensors given", "give at least one", OperandError)
+    return as_operands(Concat(0), tuple(arrays))
+
+
+@public
+def concat(arrays: Any, axis: int | None = 0) -> Tensor:
+    """The tensors one behind the other along ``axis``; None flattens them first.
+
+    Dtypes are promoted to their common one.
+
+    Raises:
+        ShapeError: numbers of axes or sizes off the axis differ.
+
+    >>> import asg
+    >>> x, y = asg.input("x", ("n", 3)), asg.input("y", (2, 3))
+    >>> asg.concat([x, y]).shape
+    (Dim('n + 2'), 3)
+    """
+    tensors = _operands(arrays)
+    if axis is None:
+        tensors = tuple(Reshape((tensor.size,))(tensor) for tensor in tensors)
+    return Concat(normalize_axis(axis or 0, tensors[0].ndim, "arrays[0]"))(*tensors)
+
+
+@public
+def concatenate(arrays: Any, axis: int | None = 0) -> Tensor:
+    """NumPy's name of `concat`."""
+    return concat(arrays, axis)
+
+
+@public
+def stack(arrays: Any, axis: int = 0) -> Tensor:
+    """Tensors of one shape, side by side along a new axis.
+
+    >>> import asg
+    >>> x = asg.input("x", (3,))
+    >>> asg.stack([x, x], axis=-1).shape
+    (3, 2)
+    """
+    tensors = _operands(arrays)
+    place = normalize_axis(axis, tensors[0].ndim + 1, "the result")
+    return Concat(place)(*(expand_dims(tensor, place) for tensor in tensors))
+
+
+@public
+def split(x: Any, sizes: Any, axis: int = 0) -> Tensors:
+    """x cut along ``axis``: into ``sizes`` equal pieces, or into pieces of the given sizes.
+
+    Args:
+        x: any tensor.
+        sizes: the number of equal pieces, or a list with the size of every piece. (NumPy's
+            ``split`` takes the positions of the cuts instead of sizes.)
+        axis: which axis is cut.
+
+    Raises:
+        ShapeError: the pieces do not fill the axis.
+
+    >>> import asg
+    >>> [piece.shape for piece in asg.split(asg.input("x", ("n", 6)), 3, axis=1)]
+    [(Dim('n'), 2), (Dim('n'), 2), (Dim('n'), 2)]
+    """
+    x = as_tensor(x)
+    place = normalize_axis(axis, x.ndim)
+    if isinstance(sizes, tuple | list):
+        pieces = tuple(as_dim(size) for size in sizes)
+    else:
+        pieces = _equal_pieces(x.shape[place], sizes)
+    if not pieces:
+        raise TypeProblem("no pieces asked for", "give at least one size", OperandError)
+    return Split(pieces, place).apply(x)
+
+
+def _equal_pieces(size: Dim, count: Any) -> Shape:
+    if isinstance(count, bool) or not hasattr(count, "__index__") or int(count) < 1:
+        raise TypeProblem(
+            f"cannot cut into {count!r} pieces", "give an int >= 1, or a list of sizes",
+            OperandError,
+        )  # fmt: skip
+    number = int(count)
+    if isinstance(size, int) and size % number:
+        raise TypeProblem(
+            f"an axis of size {size} cannot be cut into {number} equal pieces",
+            "give a list of sizes",
+        )
+    return (size // number,) * number
+
+
+@public
+def unstack(x: Any, axis: int = 0) -> Tensors:
+    """The slices of x along ``axis``, without that axis; its size must be literal.
+
+    >>> import asg
+    >>> [row.shape for row in asg.unstack(asg.input("x", (2, 3)))]
+    [(3,), (3,)]
+    """
+    x = as_tensor(x)
+    place = normalize_axis(axis, x.ndim)
+    size = x.shape[place]
+    if not isinstance(size, int):
+        raise TypeProblem(
+            f"axis {place} has the symbolic size {size}, so the number of slices is unknown",
+            "work on the whole axis, or use scan to step along it",
+            sizes=(size,),
+        )
+    return tuple(squeeze(piece, place) for piece in split(x, size, place)) if size else ()
+
+
+@public
+def flip(x: Any, axis: Any = None) -> Tensor:
+    """x with the order of the elements reversed along ``axis`` (all axes when None).
+
+    >>> import asg
+    >>> asg.run(asg.flip(asg.constant([1, 2, 3]))).tolist()
+    [3, 2, 1]
+    """
+    x = as_tensor(x)
+    return Flip(normalize_axes(axis, x.ndim))(x)
+
+
+@public
+def pad(x: Any, pad_width: Any, value: bool | int | float = 0) -> Tensor:
+    """x with elements equal to ``value`` added around it.
+
+    Args:
+        x: any tensor.
+        pad_width: one width for all sides; or (before, after) for every axis; or a list with one
+            such pair per axis. Widths may be symbolic, never negative.
+        value: a Python number that fits the dtype of x.
+
+    >>> import asg
+    >>> asg.pad(asg.input("x", ("n", 3)), ((1, 2), (0, "n"))).shape
+    (Dim('n + 3'), Dim('n + 3'))
+    """
+    x = as_tensor(x)
+    pairs = _width_pairs(pad_width, x.ndim)
+    for width in (width for pair in pairs for width in pair):
+        if known_less(width, 0):
+            raise TypeProblem(f"width {width} is negative", "slice x to remove elements")
+    return Pad(tuple(low for low, _ in pairs), tuple(high for _, high in pairs), value)(x)
+
+
+def _width_pairs(widths: Any, ndim: int) -> list[tuple[Dim, Dim]]:
+    if not isinstance(widths, tuple | list):
+        return [(as_dim(widths), as_dim(widths))] * ndim
+    if len(widths) == 2 and not any(isinstance(each, tuple | list) for each in widths):
+        return [(as_dim(widths[0]), as_dim(widths[1]))] * ndim
+    if len(widths) != ndim or not all(
+        isinstance(pair, tuple | list) and len(pair) == 2 for pair in widths
+    ):
+        raise TypeProblem(
+            f"pad_width {widths!r} does not give a pair for each of the {ndim} axes of x",
+            "write ((before, after), ...) with one pair per axis", OperandError,
+        )  # fmt: skip
+    return [(as_dim(low), as_dim(high)) for low, high in widths]

@@ -1,0 +1,16 @@
+"""Matrix products; their precision is JAX's default (asg.matmul documents it)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from asg.ops import linalg as ops
+
+from ..kernel import kernel
+
+
+@kernel(ops.Matmul)
+def matmul(op: ops.Matmul, a: jax.Array, b: jax.Array) -> jax.Array:
+    wide = jnp.float32 if a.dtype in (jnp.float16, jnp.bfloat16) else a.dtype
+    return jnp.matmul(a, b, preferred_element_type=wide).astype(a.dtype)

@@ -1,0 +1,170 @@
+"""Reading and adding at places that data decide.
+
+`np.take` in its checking mode buffers its output, and `np.add.at` is quick only on vectors. So
+indices are first brought to places counted from the front, in memory of their own, and additions
+go through one flat index.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from asg.core.dtype import as_dtype
+from asg.ops import index as ops
+
+from ..kernel import Array, Call, Scratch, kernel
+
+
+class Places:
+    """Places along an axis, counted from the front, worked out from indices in each step.
+
+    Attributes:
+        places: the result, in memory of its own.
+        inside: after `resolve`, whether every index names a place.
+    """
+
+    def __init__(self, indices: Array, size: int, scratch: Scratch) -> None:
+        self.indices, self.size = indices, size
+        self.places = scratch(indices.shape, np.intp)
+        self.mask = scratch(indices.shape, np.bool_)
+        # Numbers beyond the signed range would turn into negative ones.
+        self.narrowed = scratch(indices.shape, np.uint64) if indices.dtype == np.uint64 else None
+        self.inside = True
+
+    def resolve(self) -> None:
+        places = self.places
+        if self.narrowed is None:
+            np.copyto(places, self.indices, casting="unsafe")
+        else:
+            np.minimum(self.indices, np.uint64(self.size), out=self.narrowed)
+            np.copyto(places, self.narrowed, casting="unsafe")
+        self.inside = True
+        if not places.size:
+            return
+        low, high = int(places.min()), int(places.max())
+        if low < 0:
+            np.less(places, 0, out=self.mask)
+            np.add(places, self.size, out=places, where=self.mask)
+        self.inside = -self.size <= low and high < self.size
+
+    def outside(self) -> Array:
+        """Where an index names no place."""
+        np.less(self.places, 0, out=self.mask)
+        return np.logical_or(self.mask, self.places >= self.size, out=self.mask)
+
+
+@kernel(ops.Take)
+def take(op: ops.Take, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
+    (x, indices), (out,) = inputs, outputs
+    missing = ops.missing_value(as_dtype(out.dtype))
+    places = Places(indices, x.shape[op.axis], scratch)
+    calls, x = contiguous(x, scratch)
+    return [*calls, (places.resolve, ()), (_take, (x, places, op.axis, out, missing))]
+
+
+def _take(x: Array, places: Places, axis: int, out: Array, missing: Any) -> None:
+    if places.size and out.size:
+        np.take(x, places.places, axis, out, "clip")
+    if not places.inside:
+        out[(slice(None),) * axis + (places.outside(),)] = missing
+
+
+@kernel(ops.TakeAlongAxis)
+def take_along_axis(
+    op: ops.TakeAlongAxis, inputs: list[Array], outputs: list[Array], scratch: Scratch
+) -> list[Call]:
+    (x, indices), (out,) = inputs, outputs
+    missing = ops.missing_value(as_dtype(out.dtype))
+    places = Places(indices, x.shape[op.axis], scratch)
+    calls, x = contiguous(x, scratch)
+    flat = FlatIndex(x.shape, op.axis, places, True, scratch)
+    return [
+        *calls, (places.resolve, ()), (flat.fill, ()),
+        (_take_flat, (x.reshape(-1), places, flat, out, missing)),
+    ]  # fmt: skip
+
+
+def _take_flat(x: Array, places: Places, flat: FlatIndex, out: Array, missing: Any) -> None:
+    if places.size and out.size:
+        np.take(x, flat.index, None, out.reshape(-1), "clip")
+    if not places.inside:
+        out[places.outside()] = missing
+
+
+class FlatIndex:
+    """The place of every update in an array seen as ``[outer, size, inner]``, flattened.
+
+    ``index[a, k, b] = (a * size + places[a, k, b]) * inner + b``; with ``along`` false the places
+    are those of every a and b.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], axis: int, places: Places, along: bool, scratch: Scratch
+    ) -> None:
+        outer, self.inner = prod(shape[:axis]), prod(shape[axis + 1 :])
+        count = places.places.shape[axis] if along else places.places.size
+        self.places = places.places.reshape((outer, count, self.inner) if along else (1, count, 1))
+        self.rows = (np.arange(outer) * (shape[axis] * self.inner)).reshape(-1, 1, 1)
+        self.columns = np.arange(self.inner)
+        self.whole = scratch((outer, count, self.inner), np.intp)
+        self.index = self.whole.reshape(-1)
+
+    def fill(self) -> None:
+        np.multiply(self.places, self.inner, out=self.whole)
+        if self.rows.size > 1:
+            np.add(self.whole, self.rows, out=self.whole)
+        if self.columns.size > 1:
+            np.add(self.whole, self.columns, out=self.whole)
+
+
+@kernel(ops.ScatterAdd, inplace=((0, 0),))
+def scatter_add(
+    op: ops.ScatterAdd, inputs: list[Array], outputs: list[Array], scratch: Scratch
+) -> list[Call]:
+    return _scatter_add(op.axis, False, inputs, outputs[0], scratch)
+
+
+@kernel(ops.ScatterAddAlongAxis, inplace=((0, 0),))
+def scatter_add_along_axis(
+    op: ops.ScatterAddAlongAxis, inputs: list[Array], outputs: list[Array], scratch: Scratch
+) -> list[Call]:
+    return _scatter_add(op.axis, True, inputs, outputs[0], scratch)
+
+
+def _scatter_add(
+    axis: int, along: bool, inputs: list[Array], out: Array, scratch: Scratch
+) -> list[Call]:
+    x, indices, updates = inputs
+    places = Places(indices, x.shape[axis], scratch)
+    flat = FlatIndex(x.shape, axis, places, along, scratch)
+    narrow = out.dtype.itemsize == 2 and as_dtype(out.dtype).is_float
+    total = scratch(out.shape, np.float32) if narrow else out  # a sum is rounded once
+    calls, updates = contiguous(updates, scratch, total.dtype)
+    calls.append((np.copyto, (total, x)))
+    calls += [(places.resolve, ()), (flat.fill, ())]
+    calls.append((_add_at, (total.reshape(-1), places, flat, updates.reshape(-1),
+                            ops.missing_value(as_dtype(out.dtype)))))  # fmt: skip
+    return [*calls, (_narrow, (out, total))] if narrow else calls
+
+
+def _add_at(total: Array, places: Places, flat: FlatIndex, updates: Array, missing: Any) -> None:
+    if places.inside:
+        np.add.at(total, flat.index, updates)
+    else:
+        total.fill(missing)
+
+
+def _narrow(out: Array, total: Array) -> None:
+    np.copyto(out, total, casting="unsafe")
+
+
+def contiguous(x: Array, scratch: Scratch, dtype: Any = None) -> tuple[list[Call], Array]:
+    """x in C order and the dtype, with the calls that copy it there if it is not."""
+    wanted = np.dtype(dtype or x.dtype)
+    if x.flags.c_contiguous and x.dtype == wanted:
+        return [], x
+    copy = scratch(x.shape, wanted)
+    return [(np.copyto, (copy, x))], copy
