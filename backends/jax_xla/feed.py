@@ -46,10 +46,7 @@ class Gate:
             FeedError: wrong number of arrays, something that is no array, or another dtype.
         """
         if len(inputs) != len(self._names):
-            raise FeedError(
-                f"{len(inputs)} arrays given for {len(self._names)} inputs: "
-                f"{', '.join(self._names)}"
-            )
+            raise self._miscounted(inputs)
         return [
             array if isinstance(array, jax.Array) else self._from_host(position, array)
             for position, array in enumerate(inputs)
@@ -67,11 +64,17 @@ class Gate:
 
     def problem(self, inputs: Sequence[Any]) -> AsgError | None:
         """Why a program refused ``inputs``, with the input at fault by name; None if they fit."""
+        if len(inputs) != len(self._names):
+            return self._miscounted(inputs)
         for position, array in enumerate(inputs):
             expected = self._types[position]
             if array.dtype != self._dtypes[position] or tuple(array.shape) != expected.shape:
                 return self._misfit(position, array)
         return self._consumed(inputs)
+
+    def _miscounted(self, inputs: Sequence[Any]) -> FeedError:
+        names = ", ".join(self._names)
+        return FeedError(f"{len(inputs)} arrays given for {len(self._names)} inputs: {names}")
 
     def _misfit(self, position: int, array: Any) -> FeedError:
         name, expected = self._names[position], self._types[position]
@@ -82,7 +85,9 @@ class Gate:
     def _consumed(self, inputs: Sequence[Any]) -> AsgError | None:
         first: dict[int, int] = {}
         for position, array in enumerate(inputs):
-            if isinstance(array, jax.Array) and array.is_deleted():
+            if not isinstance(array, jax.Array) or isinstance(array, jax.core.Tracer):
+                continue
+            if array.is_deleted():
                 return StateError(
                     f"{self._names[position]!r} was given an array that an earlier step consumed; "
                     "go on with the array which that step returned"
