@@ -1,0 +1,1 @@
+"""Graphs as data for people and pictures: the document, summaries, differences."""

@@ -1,0 +1,190 @@
+"""Which part of a training step a node belongs to: forward, gradient, or update.
+
+Pictures put each part into a column of its own. The three questions answered here (which part,
+which forward node is a gradient node's twin, which parameter does a node update) look at the
+graph as a whole, and each takes one walk over its nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from asg.core.graph import Graph, is_state, placeholder_name
+from asg.core.node import Node
+from asg.core.tensor import Tensor
+from asg.describe.schema import Part
+
+OPTIMIZER_SCOPE = "optimizer"
+SHARED = ""
+"""Owner of a node that serves several parameters, such as the step counter."""
+
+Users = Mapping[Node, Sequence[Node]]
+
+
+class Written(NamedTuple):
+    """A variable and the tensor that is its next value."""
+
+    name: str
+    role: str
+    value: Tensor
+
+
+def users_of(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
+    """The nodes that use each node, in order of creation."""
+    users: dict[Node, list[Node]] = {}
+    for node in nodes:
+        for operand in dict.fromkeys(tensor.node for tensor in node.inputs):
+            users.setdefault(operand, []).append(node)
+    return users
+
+
+def parts_of(nodes: Sequence[Node], users: Users) -> dict[Node, Part]:
+    """The part of every node; ``nodes`` are in order of creation.
+
+    A node made by the gradient driver is gradient. What the optimizer made, or what needs a
+    gradient without being one, is update. Leaves without a part of their own (constants, the seed
+    of the gradient, a cotangent that is fed) go where all their users are.
+    """
+    parts: dict[Node, Part] = {}
+    for node in nodes:
+        parts[node] = _part(node, parts)
+    for node in reversed(nodes):
+        if not node.inputs and parts[node] == "forward" and not _is_state_node(node):
+            places = {parts[user] for user in users.get(node, ())}
+            parts[node] = places.pop() if len(places) == 1 else "forward"
+    return parts
+
+
+def _part(node: Node, parts: Mapping[Node, Part]) -> Part:
+    if node.origin.gradient_of is not None:
+        return "gradient"
+    scope = node.origin.scope
+    if scope == OPTIMIZER_SCOPE or scope.startswith(f"{OPTIMIZER_SCOPE}/"):
+        return "update"
+    if _is_state_node(node):
+        return "update" if _role(node) == "optimizer" else "forward"
+    follows = any(parts[tensor.node] != "forward" for tensor in node.inputs)
+    return "update" if follows else "forward"
+
+
+def _is_state_node(node: Node) -> bool:
+    return len(node.outputs) == 1 and is_state(node.outputs[0])
+
+
+def _role(node: Node) -> str:
+    cell: object = getattr(node.op, "cell", None)
+    return str(getattr(cell, "role", ""))
+
+
+def written_variables(graphs: Iterable[Graph]) -> list[Written]:
+    """Every variable that a graph writes, with its next value."""
+    return [
+        Written(graph.input_names[slot.input], _role(graph.inputs[slot.input].node),
+                graph.outputs[slot.output])
+        for graph in graphs
+        for slot in graph.state
+        if slot.output is not None
+    ]  # fmt: skip
+
+
+def owners_of(
+    nodes: Sequence[Node], parts: Mapping[Node, Part], written: Iterable[Written]
+) -> dict[Node, str]:
+    """The parameter that each update node serves, and that each gradient handed over belongs to.
+
+    The next value of ``optimizer.adam.m.fc1.weight`` belongs to ``fc1.weight``; walking back from
+    there, a node that all paths lead to one parameter belongs to it, others are shared. A gradient
+    node belongs to a parameter when only that parameter's update uses it.
+    """
+    written = list(written)
+    parameters = {each.name for each in written if each.role == "parameter"}
+    parameters |= {_name(node) for node in nodes if _role(node) == "parameter"}
+    owners: dict[Node, str] = {}
+    for each in written:
+        if parts.get(each.value.node) != "forward":
+            _join(owners, each.value.node, owner_of(each.name, parameters))
+    for node in reversed(nodes):
+        if parts[node] != "update":
+            continue
+        owner = owners.setdefault(node, SHARED)
+        for tensor in node.inputs:
+            if parts[tensor.node] == "update" or (owner and parts[tensor.node] == "gradient"):
+                _join(owners, tensor.node, owner)
+    return owners
+
+
+def _join(owners: dict[Node, str], node: Node, owner: str) -> None:
+    owners[node] = owner if owners.get(node, owner) == owner else SHARED
+
+
+def _name(node: Node) -> str:
+    return placeholder_name(node.outputs[0])
+
+
+def owner_of(variable: str, parameters: set[str]) -> str:
+    """The parameter whose name ends the variable's, ``""`` if none.
+
+    >>> owner_of("optimizer.adam.m.fc1.weight", {"weight", "fc1.weight"})
+    'fc1.weight'
+    """
+    rest = variable
+    while rest and rest not in parameters:
+        rest = rest.partition(".")[2]
+    return rest
+
+
+def twins_of(
+    nodes: Sequence[Node], present: Sequence[Node], parts: Mapping[Node, Part]
+) -> dict[Node, Node]:
+    """For every gradient node, the forward node of the last graph that it belongs to.
+
+    Normally the node whose serial the gradient step recorded. When passes replaced that node, the
+    one derived from it; when they only copied it, the next unclaimed one of the same op, scope and
+    line, in order.
+    """
+    forward = [node for node in present if parts[node] == "forward"]
+    known = _standing_for(forward)
+    recorded = {node.origin.gradient_of for node in nodes}
+    copies = _by_birth(node for node in forward if node.serial not in recorded)
+    twins: dict[Node, Node] = {}
+    for node in reversed(nodes):  # the newest gradient belongs to the oldest forward node
+        serial = node.origin.gradient_of
+        if serial is None:
+            continue
+        if serial not in known:
+            waiting = copies.get(_birth(node, _differentiated_op(node)))
+            if not waiting:
+                continue
+            known[serial] = waiting.pop()
+        twins[node] = known[serial]
+    return twins
+
+
+def _standing_for(nodes: Sequence[Node]) -> dict[int, Node]:
+    """The node of each serial: the node itself, else the first one derived from it."""
+    found = {node.serial: node for node in nodes}
+    for node in nodes:
+        for step in node.origin.derived:
+            for source in step.sources:
+                found.setdefault(source, node)
+    return found
+
+
+def _differentiated_op(node: Node) -> str:
+    return next(step.name for step in node.origin.derived if step.kind == "gradient")
+
+
+Birth = tuple[object, ...]
+
+
+def _birth(node: Node, op: str) -> Birth:
+    return op, node.origin.scope, node.origin.location
+
+
+def _by_birth(nodes: Iterable[Node]) -> dict[Birth, list[Node]]:
+    """Forward nodes by what a copy keeps, newest first, so that pop gives the oldest."""
+    found: dict[Birth, list[Node]] = {}
+    for node in reversed(list(nodes)):
+        found.setdefault(_birth(node, node.op.name), []).append(node)
+    return found
