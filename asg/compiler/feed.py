@@ -10,7 +10,7 @@ import numpy as np
 
 from asg.core.dtype import as_dtype
 from asg.core.errors import AsgError, FeedError
-from asg.core.tensor import Tensor
+from asg.core.tensor import Tensor, TensorMethods
 from asg.core.types import TensorType
 
 Array = Any
@@ -59,6 +59,8 @@ def checked_feed(name: str, value: Any, declared: TensorType) -> Array:
     """
     if isinstance(value, bool | int | float | list | tuple) and not isinstance(value, np.generic):
         return _from_python(name, value, declared)
+    if isinstance(value, TensorMethods):
+        raise FeedError(f"{name!r} was fed a symbolic tensor; feed numbers: asg.run computes them")
     if not (hasattr(value, "dtype") and hasattr(value, "shape")):
         value = _as_array(name, value)
     if value.dtype != declared.dtype.numpy:
@@ -70,8 +72,6 @@ def checked_feed(name: str, value: Any, declared: TensorType) -> Array:
 
 
 def _as_array(name: str, value: Any) -> Array:
-    if isinstance(value, Tensor):
-        raise FeedError(f"{name!r} was fed a symbolic tensor; feed numbers: asg.run computes them")
     for protocol, convert in (("__dlpack__", np.from_dlpack), ("__array__", np.asarray)):
         if hasattr(value, protocol):
             return convert(value)

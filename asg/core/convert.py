@@ -87,8 +87,23 @@ def as_tensor(value: Any) -> Tensor:
     return call("constant", as_array(value))
 
 
-def as_array(value: Any) -> np.ndarray[Any, Any]:
-    """A NumPy array from anything with a buffer, ``__array__``, DLPack or nested lists."""
+def as_array(value: Any, dtype: DType | None = None) -> np.ndarray[Any, Any]:
+    """A NumPy array from anything with a buffer, ``__array__``, DLPack or nested lists.
+
+    Lists of numbers become float32 or int32 unless ``dtype`` says otherwise.
+
+    Raises:
+        OperandError: ``value`` is nothing of this kind.
+        DtypeError: the values do not fit the dtype.
+    """
+    array = _array_from(value)
+    if dtype is None and isinstance(value, list | tuple) and array.dtype in (np.float64, np.int64):
+        dtype = promote_weak(float if array.dtype.kind == "f" else int, bool_)
+    as_dtype(array.dtype)
+    return array if dtype is None else exact_cast(array, dtype)
+
+
+def _array_from(value: Any) -> np.ndarray[Any, Any]:
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value)
     try:
@@ -100,7 +115,24 @@ def as_array(value: Any) -> np.ndarray[Any, Any]:
             f"{type(value).__name__} cannot become a tensor; "
             "give a number, an array, nested lists of numbers, a Tensor or a Variable"
         )
-    if isinstance(value, list | tuple) and array.dtype in (np.float64, np.int64):
-        array = array.astype(promote_weak(float if array.dtype.kind == "f" else int, bool_).numpy)
-    as_dtype(array.dtype)
     return array
+
+
+def exact_cast(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
+    """``array`` in ``dtype``: digits of floats may be lost, nothing wraps, is cut off or overflows.
+
+    Raises:
+        DtypeError: a value does not fit; names the first one.
+    """
+    with np.errstate(all="ignore"):
+        result = array.astype(dtype.numpy)
+        if dtype.is_float:
+            kept = np.isfinite(result) | ~np.isfinite(array.astype(np.float64))
+        else:
+            kept = (result.astype(array.dtype) == array) & ((result < 0) == (array < 0))
+    if not np.all(kept):
+        raise DtypeError(
+            f"{array[~kept].flat[0]!s} does not fit {dtype.name}; name a wider dtype, "
+            "or convert the array yourself if the loss is meant"
+        )
+    return result

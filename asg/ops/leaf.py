@@ -9,7 +9,7 @@ import numpy as np
 from asg.core.array_data import ArrayData
 from asg.core.convert import as_array, as_tensor
 from asg.core.dim import Dim
-from asg.core.dtype import DType, as_dtype, float32, int32
+from asg.core.dtype import DType, as_dtype, fits, float32, int32
 from asg.core.errors import DtypeError, OperandError
 from asg.core.op import Op
 from asg.core.registry import public
@@ -148,9 +148,14 @@ def constant(value: Any, dtype: Any = None) -> Tensor:
         raise OperandError("constant takes numbers, not tensors; use the tensor as it is")
     if isinstance(value, bool | int | float) and not isinstance(value, np.generic):
         wanted = as_dtype(dtype) if dtype is not None else as_tensor(value).dtype
-        return Constant(ArrayData(np.array(value, dtype=wanted.numpy)))()
-    array = as_array(value)
-    return Constant(ArrayData(array if dtype is None else array.astype(as_dtype(dtype).numpy)))()
+        return Constant(ArrayData(np.array(_fitting(value, wanted), dtype=wanted.numpy)))()
+    return Constant(ArrayData(as_array(value, None if dtype is None else as_dtype(dtype))))()
+
+
+def _fitting(value: bool | int | float, dtype: DType) -> bool | int | float:
+    if not fits(value, dtype):
+        raise DtypeError(f"{value!r} does not fit {dtype.name}; name a wider dtype")
+    return value
 
 
 @public
@@ -162,7 +167,8 @@ def full(shape: Any, value: bool | int | float, dtype: Any = None) -> Tensor:
             "for a tensor write broadcast_to(value, shape)"
         )
     wanted = as_tensor(value).dtype if dtype is None else as_dtype(dtype)
-    return Full(wanted.numpy.type(value).item(), wanted, as_shape(shape))()
+    number = wanted.numpy.type(_fitting(value, wanted)).item()
+    return Full(number, wanted, as_shape(shape))()
 
 
 @public

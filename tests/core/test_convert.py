@@ -55,6 +55,8 @@ def test_what_cannot_become_a_tensor(value: Any) -> None:
 def test_complex_arrays_are_refused() -> None:
     with pytest.raises(DtypeError, match="complex"):
         as_array(np.zeros(2, np.complex64))
+    with pytest.raises(DtypeError, match="complex"):
+        as_tensor([1j])
 
 
 @pytest.mark.parametrize(
@@ -97,3 +99,38 @@ def test_dtypes_without_a_common_one_are_explained() -> None:
         asg.input("x", (), "uint64") + asg.input("y", (), "int8")
     assert "input 'x'" in str(caught.value)
     assert "repair" in str(caught.value)
+
+
+def test_lists_take_the_dtype_that_is_asked_for_without_a_detour() -> None:
+    assert value_of(asg.constant([0.1], "float64")).item() == 0.1
+    assert value_of(asg.constant([2**40], "int64")).item() == 2**40
+    assert value_of(asg.constant([1, 0], "bool")).tolist() == [True, False]
+    assert value_of(asg.constant([1.0, np.inf, np.nan], "float16")).tolist()[:2] == [1.0, np.inf]
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        ([2**40], None),
+        ([1e300], None),
+        ([300, 1], "uint8"),
+        ([-1], "uint8"),
+        ([1.5], "int32"),
+        ([float("nan")], "int32"),
+        ([2], "bool"),
+        ([70000.0], "float16"),
+        (np.array([2**63], np.uint64), "int64"),
+        (300, "int8"),
+        (1.5, "int8"),
+        (-1, "uint64"),
+    ],
+)
+def test_a_constant_that_does_not_fit_is_refused(value: Any, dtype: str | None) -> None:
+    with pytest.raises(DtypeError, match="does not fit"):
+        asg.constant(value, dtype)
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(300, "int8"), (2.7, "int32"), (1e9, "float16")])
+def test_a_fill_that_does_not_fit_is_refused(value: Any, dtype: str) -> None:
+    with pytest.raises(DtypeError, match="does not fit"):
+        asg.full((2,), value, dtype)

@@ -57,5 +57,5 @@ def test_operands_in_lists_are_numbered() -> None:
     x, y = asg.input("x", (2, 3)), asg.input("y", (4, 5))
     with pytest.raises(ShapeError) as caught:
         asg.concat([x, y], axis=0)
-    assert "[0]: f32[2, 3]" in str(caught.value)
-    assert "[1]: f32[4, 5]" in str(caught.value)
+    assert "operand 0: f32[2, 3]  input 'x'" in str(caught.value)
+    assert "operand 1: f32[4, 5]  input 'y'" in str(caught.value)

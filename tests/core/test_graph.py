@@ -152,7 +152,7 @@ def test_rebuild_refuses_a_replacement_of_another_type() -> None:
 
 
 def test_state_slots_follow_variables() -> None:
-    variable = asg.Variable("weight", (3,))
+    variable = asg.Variable("weight", (3,), 0.0)
     x = asg.input("x", (3,))
     graph = Graph(y=x * variable)
     assert graph.input_names == ("x", "weight")

@@ -22,7 +22,7 @@ def ops_as_before() -> Iterator[None]:
     OPS.update(before)
 
 
-def scale_class() -> type[Any]:
+def scale_class() -> Any:
     class ScaleForTest(Op):
         """factor * x."""
 

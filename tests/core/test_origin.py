@@ -29,8 +29,7 @@ def line() -> int:
 
 
 def test_a_node_knows_the_line_of_the_user() -> None:
-    x = asg.input("x", (2,))
-    here = line()
+    x, here = asg.input("x", (2,)), line()
     location = x.node.origin.location
     assert location == Location(__file__, here, "test_a_node_knows_the_line_of_the_user")
 

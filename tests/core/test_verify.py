@@ -71,7 +71,7 @@ def test_placeholders_must_be_inputs_once() -> None:
 
 
 def test_state_slots_must_pair_equal_types() -> None:
-    variable = asg.Variable("weight", (3,))
+    variable = asg.Variable("weight", (3,), 0.0)
     with asg.StateTrace():
         leaf = variable.read()
     x, y = chain(1)
