@@ -156,5 +156,9 @@ def _text(applied: Applied) -> Iterator[str]:
         yield f"printed and read, the ops are {_ops(again)}, they were {_ops(graph)}"
 
 
-def _ops(graph: Graph) -> list[Op]:
-    return [node.op for node in graph.nodes]
+def _ops(graph: Graph) -> list[Op | str]:
+    """The ops; placeholders by their label, since text holds the facts of a variable only."""
+    return [
+        f"{node.op.leaf_label()}: {node.output.type}" if node.op.is_placeholder else node.op
+        for node in graph.nodes
+    ]

@@ -139,7 +139,7 @@ def test_value_and_grad_returns_the_very_loss() -> None:
 
 
 def test_variables_are_differentiated_by_their_current_value() -> None:
-    weight = asg.Variable("weight", (3,))
+    weight = asg.Variable("weight", (3,), 0.0)
     x = asg.input("x", (3,))
     gradient = asg.grad((x * weight).sum(), {"w": weight})["w"]
     assert str(gradient.type) == "f32[3]"
