@@ -1,14 +1,14 @@
 """Memory: how much a graph needs at once, and a place for every value in one arena.
 
 Placing intervals of given sizes so that the arena is smallest is dynamic storage allocation,
-which is NP-hard; two good heuristics are tried and the smaller arena wins. What no plan can beat
+which is NP-hard; a few good heuristics are tried and the smallest arena wins. What no plan can beat
 is the lower bound: the largest sum of sizes that exist at one moment.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from asg.core.types import TensorType
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector register there is."""
 
-_BY_SIZE_LIMIT = 512  # blocks; placing by size is quadratic, placing by time is not
+_BY_WEIGHT_LIMIT = 512  # blocks; placing by weight is quadratic, placing by time is not
 
 
 class Block(NamedTuple):
@@ -46,7 +46,7 @@ class Place:
     Attributes:
         memory: "arena" (reused), "state" (kept between steps) or "constant".
         offset: bytes from the start of that memory.
-        nbytes: size of the value.
+        nbytes: how many bytes from there on hold the value (a broadcast view needs few).
         life: when the memory is taken by this value.
         sharing: "own", "view" (reads the memory of another value), or "in place" (overwrites it).
     """
@@ -143,16 +143,23 @@ def place_blocks(blocks: Sequence[Block]) -> Placement:
     """
     rounded = [Block(aligned(block.nbytes), block.life) for block in blocks]
     by_time = _placed_by_time(rounded)
-    if len(blocks) > _BY_SIZE_LIMIT or by_time.nbytes == peak_live_bytes(rounded):
+    if len(blocks) > _BY_WEIGHT_LIMIT or by_time.nbytes == peak_live_bytes(rounded):
         return by_time
-    return min(by_time, _placed_by_size(rounded), key=lambda placement: placement.nbytes)
+    tried = [by_time, *(_placed_by_weight(rounded, weight) for weight in _WEIGHTS)]
+    return min(tried, key=lambda placement: placement.nbytes)
 
 
-# -- by size: the largest block first, each into the tightest gap between those that overlap it ---
+# -- by weight: the heaviest block first, each into the tightest gap between those that overlap ---
+
+# Size alone, and size with a say for long lives; which one wins differs from graph to graph.
+_WEIGHTS: tuple[Callable[[Block], int], ...] = (
+    lambda block: block.nbytes,
+    lambda block: block.nbytes**2 * (1 + block.life.last - block.life.first),
+)
 
 
-def _placed_by_size(blocks: Sequence[Block]) -> Placement:
-    order = sorted(range(len(blocks)), key=lambda i: (-blocks[i].nbytes, blocks[i].life.first))
+def _placed_by_weight(blocks: Sequence[Block], weight: Callable[[Block], int]) -> Placement:
+    order = sorted(range(len(blocks)), key=lambda i: (-weight(blocks[i]), blocks[i].life.first))
     placed: list[tuple[int, int, Lifetime]] = []  # (offset, end, life), sorted
     offsets = [0] * len(blocks)
     top = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from types import ModuleType
 
 from asg.analysis.memory import MemoryPlan, Place
@@ -65,7 +66,7 @@ def _node_lines(node: Node, plan: MemoryPlan, calls: list[Call]) -> Iterator[str
 def _place_text(place: Place) -> str:
     sharing = "" if place.sharing == "own" else f" {place.sharing}"
     if place.memory == "constant":
-        return f"constant{sharing}"
+        return f"constant ({place.nbytes} B)"
     return f"{place.memory}[{place.offset}:{place.offset + place.nbytes}]{sharing}"
 
 
@@ -76,6 +77,8 @@ def _origin_text(node: Node) -> str:
 
 
 def _function_name(function: object) -> str:
+    if isinstance(function, partial):
+        return _function_name(function.func)
     name = getattr(function, "__name__", type(function).__name__)
     owner = getattr(function, "__self__", None)
     bound = owner is not None and not isinstance(owner, ModuleType)

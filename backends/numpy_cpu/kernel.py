@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
@@ -116,7 +117,30 @@ def register_ufunc(
 
     @kernel(op_class, inplace=inplace)
     def bind(op: Op, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
-        return [(function, (*inputs, outputs[0]))]
+        return [ufunc_call(function, *map(without_repeats, inputs), out=outputs[0])]
+
+
+# NumPy reads a third positional argument of these two as a mistake, and warns.
+_OUT_BY_NAME = (np.maximum, np.minimum)
+
+
+def ufunc_call(function: Callable[..., object], *inputs: Any, out: Array) -> Call:
+    """The call that writes ``function(*inputs)`` into ``out``."""
+    if function in _OUT_BY_NAME:
+        return partial(function, out=out), inputs
+    return function, (*inputs, out)
+
+
+def without_repeats(x: Array) -> Array:
+    """One element where ``x`` repeats one by strides of zero: a scalar operand is read faster.
+
+    >>> without_repeats(np.broadcast_to(np.array(2.0), (3, 4))).shape
+    ()
+    """
+    if x.size and x.ndim and not any(x.strides):
+        scalar: Array = x[(0,) * x.ndim + (...,)]
+        return scalar
+    return x
 
 
 def static_shape(shape: Shape) -> tuple[int, ...]:

@@ -45,9 +45,14 @@ class Layout(NamedTuple):
             return self.constant
         return np.ndarray(self.shape, self.dtype, memory, start + self.offset, self.strides)
 
-    def same_elements(self, other: Layout) -> bool:
-        """True when both read the same memory in the same order."""
-        return self[:6] == other[:6]
+    def extent(self) -> tuple[int, int]:
+        """First and last byte (excluded) that is read, counted from the start of the owner."""
+        if 0 in self.shape:
+            return self.offset, self.offset
+        steps = [(n - 1) * step for n, step in zip(self.shape, self.strides, strict=True)]
+        low = self.offset + sum(step for step in steps if step < 0)
+        high = self.offset + sum(step for step in steps if step > 0)
+        return low, high + self.dtype.itemsize
 
 
 Layouts = dict[Tensor, Layout]

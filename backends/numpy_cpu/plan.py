@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from asg.analysis.liveness import BEFORE, Lifetime, lifetimes
 from asg.analysis.memory import (
     Block,
@@ -29,7 +31,7 @@ from asg.core.node import Node
 from asg.core.state_slot import StateSlot
 from asg.core.tensor import Tensor
 
-from .kernel import KERNELS
+from .kernel import KERNELS, Array
 from .layout import Layouts, nbytes_of, resolve_layouts
 
 ARENA, STATE, CONSTANT = "arena", "state", "constant"
@@ -108,11 +110,8 @@ class Plan:
         """The plan as tools read it."""
         blocks = [Block(aligned(b.nbytes), b.life) for b in self.arena_blocks()]
         owners = [t for t, storage in self.storages.items() if storage.memory == ARENA]
-        constants = {
-            id(layout.constant): layout.constant.nbytes
-            for tensor, layout in self.layouts.items()
-            if layout.constant is not None and not tensor.node.inputs
-        }
+        arrays = [each.constant for each in self.layouts.values() if each.constant is not None]
+        constants = {id(held): held.nbytes for held in map(_holder, arrays)}
         return MemoryPlan(
             places={tensor: self._place(tensor) for tensor in self.layouts},
             arena_bytes=self.arena_bytes,
@@ -124,16 +123,14 @@ class Plan:
 
     def _place(self, tensor: Tensor) -> Place:
         layout = self.layouts[tensor]
-        nbytes = nbytes_of(tensor)
+        start, stop = layout.extent()
         if layout.constant is not None:
-            return Place(CONSTANT, 0, nbytes, Lifetime(BEFORE, self.end), "own")
-        storage = self.storages[layout.owner]
+            return Place(CONSTANT, 0, stop - start, Lifetime(BEFORE, self.end), "own")
+        storage, life = self.storages[layout.owner], self.life[layout.owner]
         sharing = "in place" if tensor in self.overwrites else "own"
         if layout.owner is not tensor:
             sharing = "view"
-        return Place(
-            storage.memory, storage.offset + layout.offset, nbytes, self.life[layout.owner], sharing
-        )
+        return Place(storage.memory, storage.offset + start, stop - start, life, sharing)
 
     def arena_storages(self) -> list[Storage]:
         """Every storage of the arena, scratch and copies included, once."""
@@ -145,6 +142,13 @@ class Plan:
     def arena_blocks(self) -> list[Block]:
         """What `place_blocks` must place, in the order of `arena_storages`."""
         return [Block(s.nbytes, Lifetime(s.first, s.last)) for s in self.arena_storages()]
+
+
+def _holder(array: Array) -> Array:
+    """The array that holds the memory of ``array``: constants repeat elements by strides."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def make_plan(graph: Graph, reuse: bool = True) -> Plan:
@@ -269,7 +273,7 @@ def _victim(plan: Plan, node: Node, output: Tensor) -> Tensor | None:
         if not _may_overwrite(plan, node, output, owner):
             continue
         if storage.memory == ARENA:
-            found = found or owner
+            found = owner if found is None else found
         elif _ends_before_next_value(plan, output, storage):
             return owner
     return found

@@ -6,7 +6,7 @@ import numpy as np
 
 from asg.ops import elementwise as ops
 
-from ..kernel import Array, Call, Scratch, kernel, register_ufunc
+from ..kernel import Array, Call, Scratch, kernel, register_ufunc, ufunc_call
 
 register_ufunc(ops.Add, np.add)
 register_ufunc(ops.Subtract, np.subtract)
@@ -27,7 +27,7 @@ def pow(op: ops.Pow, inputs: list[Array], outputs: list[Array], scratch: Scratch
     positive = scratch(y.shape, y.dtype)
     truncated, chosen = scratch(out.shape, out.dtype), scratch(out.shape, np.bool_)
     return [
-        (np.maximum, (y, 0, positive)),
+        ufunc_call(np.maximum, y, 0, out=positive),
         (np.power, (x, positive, out)),
         (_truncate_negative_powers, (x, y, out, positive, truncated, chosen)),
     ]
@@ -48,14 +48,26 @@ def _truncate_negative_powers(
     np.copyto(out, truncated, where=chosen)
 
 
-# The output may be y itself: the first call then copies nothing.
-@kernel(ops.Where, inplace=((0, 2),))
+@kernel(ops.Where, inplace=((0, 1),))
 def where(op: ops.Where, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
-    (condition, x, y), (out,) = inputs, outputs
-    return [(np.copyto, (out, y)), (np.copyto, (out, x, "no", condition))]
+    """y ^ ((x ^ y) & mask) on the bits of the elements, with a mask of all ones or none.
+
+    Without a branch: copying under a mask takes eight times as long when the mask is irregular.
+    """
+    condition = inputs[0]
+    bits = np.dtype(f"i{outputs[0].dtype.itemsize}")
+    x, y, out = (each.view(bits) for each in (inputs[1], inputs[2], outputs[0]))
+    mask = scratch(condition.shape, bits)
+    return [
+        (np.copyto, (mask, condition)),
+        (np.negative, (mask, mask)),
+        (np.bitwise_xor, (x, y, out)),
+        (np.bitwise_and, (out, mask, out)),
+        (np.bitwise_xor, (out, y, out)),
+    ]
 
 
 @kernel(ops.Clip, inplace=((0, 0),))
 def clip(op: ops.Clip, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     (x, low, high), (out,) = inputs, outputs
-    return [(np.maximum, (x, low, out)), (np.minimum, (out, high, out))]
+    return [ufunc_call(np.maximum, x, low, out=out), ufunc_call(np.minimum, out, high, out=out)]
