@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from asg.autodiff.vjp import path_from, pullback
+from asg.core.collector import paused_collector
 from asg.core.convert import as_tensor
 from asg.core.errors import DtypeError, GraphError, OperandError, ShapeError, UnreachedParameter
 from asg.core.explain import describe_maker, made_by
@@ -73,7 +74,8 @@ def vjp(outputs: Any, cotangents: Any, wrt: Any, *, allow_unused: bool = False) 
     _require_floats("an output", targets)
     _require_floats("wrt", variables)
     _require_same_types(targets, seeds, "cotangent")
-    found = pullback(targets, seeds, variables)
+    with paused_collector():
+        found = pullback(targets, seeds, variables)
     if not allow_unused:
         _refuse_unreached(variables, found, targets)
     filled = iter(
@@ -102,11 +104,12 @@ def jvp(outputs: Any, wrt: Any, tangents: Any, *, allow_unused: bool = False) ->
     _require_floats("wrt", variables)
     _require_same_types(variables, directions, "tangent")
     seeds = [Input(f"cotangent_{i}", t.dtype, t.shape)() for i, t in enumerate(targets)]
-    pulled = pullback(targets, seeds, variables)
+    with paused_collector():
+        pulled = pullback(targets, seeds, variables)
+        reached = [(p, d) for p, d in zip(pulled, directions, strict=True) if p is not None]
+        found = pullback([p for p, _ in reached], [d for _, d in reached], seeds)
     if not allow_unused:
         _refuse_unreached(variables, pulled, targets)
-    reached = [(p, d) for p, d in zip(pulled, directions, strict=True) if p is not None]
-    found = pullback([p for p, _ in reached], [d for _, d in reached], seeds)
     pushed = [
         call("zeros_like", target) if each is None else each
         for target, each in zip(targets, found, strict=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from asg.analysis.constraint import bind_dims
 from asg.compiler.backend import Backend
 from asg.compiler.backend import Executable as BackendExecutable
@@ -16,7 +18,14 @@ from asg.core.graph import Graph
 from asg.core.registry import public, service
 from asg.core.tree import flatten, map_tree
 from asg.core.verify import verify
-from asg.passes.pipeline import Pipeline, default_pipeline, late_pipeline, run_pipeline
+from asg.passes.lower import lower
+from asg.passes.pipeline import (
+    Pipeline,
+    default_pipeline,
+    late_pipeline,
+    run_pipeline,
+    simplify_pipeline,
+)
 from asg.passes.record import PassRecord
 from asg.passes.specialise import specialise
 
@@ -81,7 +90,7 @@ class Executable:
         feeds = self.graph.feeds
         types = [tensor.type for tensor in feeds.values()]
         binding = bind_dims(list(feeds), types, shapes, self.graph.checks)
-        return run_pipeline(late_pipeline(self.backend), specialise(self.optimized, binding))
+        return run_pipeline(late_pipeline(evaluate), specialise(self.optimized, binding))
 
     def start(self, seed: int = 0, state: Mapping[str, Array] | None = None) -> Session:
         """A session that holds the state arrays between calls.
@@ -118,7 +127,24 @@ def compile(
     [2.0, 4.0]
     """
     target = load_backend(backend)
-    return Executable(graph, target, default_pipeline(target) if pipeline is None else pipeline)
+    chosen = default_pipeline(target, evaluate) if pipeline is None else pipeline
+    return Executable(graph, target, chosen)
+
+
+def evaluate(graph: Graph) -> list[np.ndarray[Any, Any]]:
+    """The outputs of a graph without inputs, by the NumPy executor: how constants are folded."""
+    target = load_backend("numpy")
+    program = target.compile(lower(graph, target))
+    return [np.asarray(array) for array in program([])]
+
+
+@public
+def optimize(graph: Graph, backend: str | Backend | None = None) -> Graph:
+    """The graph after the default passes; lowered for ``backend`` when one is given."""
+    if backend is None:
+        return run_pipeline(simplify_pipeline(evaluate), graph)
+    target = load_backend(backend)
+    return run_pipeline(default_pipeline(target, evaluate), graph)
 
 
 @public

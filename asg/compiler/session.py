@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from asg.compiler.driver import Executable
+from asg.compiler.driver import Executable, compile
 from asg.compiler.feed import checked_feed
 from asg.core.errors import FeedError, OperandError
 from asg.core.registry import public
 from asg.core.types import TensorType
-from asg.passes.pipeline import default_pipeline
 from asg.state.initial import init_step
 
 Array = Any
@@ -27,7 +26,7 @@ class Session:
 
     def __init__(self, executable: Executable, store: dict[str, Array]) -> None:
         """Use `Executable.start` or `Session.attach`."""
-        graph = executable.graph
+        graph = executable.optimized  # its signature is what the programs take
         self.executable = executable
         self._store = store
         slots = graph.state
@@ -85,7 +84,7 @@ class Session:
         roles = {graph.input_names[s.input]: _role(graph.inputs[s.input]) for s in graph.state}
         return {
             name: np.array(self._store[name])
-            for name in self._names
+            for name in roles
             if role is None or roles[name] == role
         }
 
@@ -141,9 +140,7 @@ def start_session(executable: Executable, seed: int, state: Mapping[str, Array])
     given = checked_state(executable, state, strict=False)
     if len(given) == len(executable.graph.state):
         return Session(executable, dict(given))
-    init = Executable(
-        init_step(executable.graph), executable.backend, default_pipeline(executable.backend)
-    )
+    init = compile(init_step(executable.graph), executable.backend)
     store = {**init(key=seed_key(seed)), **given}
     return Session(executable, store)
 

@@ -54,11 +54,13 @@ class Op:
     is_placeholder: ClassVar[bool] = False
     variadic: ClassVar[bool] = False
     operands: ClassVar[tuple[str, ...]] = ()
+    field_names: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         """Make the subclass a frozen dataclass and register it (``abstract=True``: do not)."""
         super().__init_subclass__(**kwargs)
         dataclass(frozen=True, repr=False)(cls)
+        cls.field_names = tuple(field.name for field in fields(cls))  # type: ignore[arg-type]
         if abstract:
             return
         if "name" not in cls.__dict__:
@@ -123,7 +125,7 @@ class Op:
 
     def attributes(self) -> dict[str, Any]:
         """Field names and values, in order of declaration."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in self.field_names}
 
     def operand_name(self, position: int) -> str:
         """Name of the operand at ``position`` as `infer` calls it."""

@@ -1,3 +1,118 @@
-"""The op library: importing this package registers every op and op function."""
+"""The op library: importing this package registers every op; its functions are the API.
 
-from asg.ops import leaf as leaf
+The names are those of the Array API where it has one.
+"""
+
+from asg.ops.activation import elu, gelu, leaky_relu, log_softmax, relu, silu, softmax, softplus
+from asg.ops.cast import astype, stop_gradient
+from asg.ops.compare import (
+    bitwise_and,
+    bitwise_invert,
+    bitwise_left_shift,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    equal,
+    greater,
+    greater_equal,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    not_equal,
+)
+from asg.ops.elementwise import (
+    add,
+    clip,
+    divide,
+    floor_divide,
+    logaddexp,
+    maximum,
+    minimum,
+    multiply,
+    pow,
+    remainder,
+    subtract,
+    where,
+)
+from asg.ops.elementwise_unary import (
+    abs,
+    ceil,
+    cos,
+    erf,
+    exp,
+    expm1,
+    floor,
+    log,
+    log1p,
+    log2,
+    negative,
+    positive,
+    reciprocal,
+    round,
+    rsqrt,
+    sigmoid,
+    sign,
+    sin,
+    sqrt,
+    square,
+    tanh,
+    trunc,
+)
+from asg.ops.index import one_hot, scatter_add, scatter_add_along_axis, take, take_along_axis
+from asg.ops.join import concat, concatenate, flip, pad, split, stack, unstack
+from asg.ops.leaf import (
+    constant,
+    dim_size,
+    full,
+    full_like,
+    input,
+    iota,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from asg.ops.linalg import matmul, outer, vdot, vecdot
+from asg.ops.loss import binary_cross_entropy, cross_entropy, huber_loss, l1_loss, mse_loss
+from asg.ops.norm import layer_norm, rms_norm
+from asg.ops.reduce import all, any, argmax, argmin, max, min, prod, sum
+from asg.ops.shape import (
+    assume_shape,
+    broadcast_arrays,
+    broadcast_to,
+    expand_dims,
+    flatten,
+    matrix_transpose,
+    moveaxis,
+    permute_dims,
+    reshape,
+    squeeze,
+    swapaxes,
+    transpose,
+)
+from asg.ops.statistics import logsumexp, mean, std, var
+
+__all__ = [
+    "abs", "add", "all", "any", "argmax", "argmin", "assume_shape", "astype",
+    "binary_cross_entropy", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "ceil", "clip",
+    "concat", "concatenate", "constant", "cos", "cross_entropy", "dim_size", "divide", "elu",
+    "equal", "erf", "exp", "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide",
+    "full", "full_like", "gelu", "greater", "greater_equal", "huber_loss", "input", "iota",
+    "isfinite", "isinf", "isnan", "l1_loss", "layer_norm", "leaky_relu", "less", "less_equal",
+    "log", "log1p", "log2", "log_softmax", "logaddexp", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum",
+    "mean", "min", "minimum", "moveaxis", "mse_loss", "multiply", "negative", "not_equal",
+    "one_hot", "ones", "ones_like", "outer", "pad", "permute_dims", "positive", "pow", "prod",
+    "reciprocal", "relu", "remainder", "reshape", "rms_norm", "round", "rsqrt", "scatter_add",
+    "scatter_add_along_axis", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "split",
+    "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes",
+    "take", "take_along_axis", "tanh", "transpose", "trunc", "unstack", "var", "vdot", "vecdot",
+    "where", "zeros", "zeros_like",
+]  # fmt: skip

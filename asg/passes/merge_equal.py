@@ -10,7 +10,7 @@ from asg.core.graph import Graph, rebuild
 from asg.core.node import Node
 from asg.core.tensor import Tensor
 
-Key = tuple[Hashable, ...]
+Key = tuple[object, ...]
 
 
 def merge_equal(graph: Graph) -> Graph:

@@ -8,10 +8,17 @@ from time import perf_counter
 from typing import Protocol
 
 from asg.config import settings
+from asg.core.collector import paused_collector
 from asg.core.graph import Graph
 from asg.core.verify import verify
+from asg.passes.algebra import ALGEBRA
+from asg.passes.dead import remove_unused
+from asg.passes.fold import Evaluator, Fold
 from asg.passes.lower import Target, lower
+from asg.passes.merge_equal import merge_equal
 from asg.passes.record import PassRecord
+from asg.passes.shape_rules import SHAPE_RULES
+from asg.passes.stabilise import STABILISING
 from asg.rewrite.driver import rewrite
 from asg.rewrite.rule import Rule, RuleHit
 
@@ -56,6 +63,12 @@ class RulePass:
         return rewrite(graph, self.rules, log)
 
 
+SIMPLIFY = RulePass("simplify", (*ALGEBRA, *SHAPE_RULES))
+STABILISE = RulePass("stabilise", STABILISING)
+MERGE_EQUAL = FunctionPass("merge_equal", merge_equal)
+REMOVE_UNUSED = FunctionPass("remove_unused", remove_unused)
+
+
 def lower_for(target: Target) -> Pass:
     """Decompose what ``target`` lacks."""
     return FunctionPass("lower", lambda graph: lower(graph, target))
@@ -74,24 +87,44 @@ def run_pipeline(
     Raises:
         GraphError: a pass broke an invariant; the message names the pass.
     """
-    for step in pipeline:
-        log: Log = []
-        start = perf_counter()
-        result = step(graph, log)
-        seconds = perf_counter() - start
-        if settings.verify == "each" and result is not graph:
-            verify(result, stage=f"pass {step.name!r}")
-        if after_each is not None:
-            after_each(PassRecord(step.name, graph, result, seconds, tuple(log)))
-        graph = result
+    with paused_collector():
+        for step in pipeline:
+            log: Log = []
+            start = perf_counter()
+            result = step(graph, log)
+            seconds = perf_counter() - start
+            if settings.verify == "each" and result is not graph:
+                verify(result, stage=f"pass {step.name!r}")
+            if after_each is not None:
+                after_each(PassRecord(step.name, graph, result, seconds, tuple(log)))
+            graph = result
     return graph
 
 
-def default_pipeline(target: Target) -> Pipeline:
-    """The passes `asg.compile` runs on the symbolic graph, in order."""
-    return (lower_for(target),)
+def simplify_pipeline(evaluate: Evaluator) -> Pipeline:
+    """The passes that need no backend: what ``graph.optimize()`` runs."""
+    return (SIMPLIFY, STABILISE, Fold(evaluate), MERGE_EQUAL, REMOVE_UNUSED)
 
 
-def late_pipeline(target: Target) -> Pipeline:
+def default_pipeline(target: Target, evaluate: Evaluator) -> Pipeline:
+    """The passes `asg.compile` runs on the symbolic graph, in order.
+
+    Composites are lowered after the rules that know them by name, and what lowering writes out is
+    simplified and merged again (a softmax needed by both forward and backward is computed once).
+    """
+    return (
+        SIMPLIFY,
+        STABILISE,
+        Fold(evaluate),
+        MERGE_EQUAL,
+        lower_for(target),
+        SIMPLIFY,
+        Fold(evaluate),
+        MERGE_EQUAL,
+        REMOVE_UNUSED,
+    )
+
+
+def late_pipeline(evaluate: Evaluator) -> Pipeline:
     """The passes run once more after sizes have become numbers."""
-    return (lower_for(target),)
+    return (SIMPLIFY, Fold(evaluate), MERGE_EQUAL)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 
 from asg.core.array_data import ArrayData
@@ -19,11 +18,6 @@ from asg.core.types import take_checks
 from asg.ops.leaf import Constant, DimSize
 
 _PLAIN = (bool, int, float, str)
-
-
-@lru_cache(maxsize=None)
-def _field_names(op_class: type[Op]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(op_class))  # type: ignore[arg-type]
 
 
 def substitute_value(value: Any, binding: Mapping[str, Dim]) -> Any:
@@ -43,8 +37,7 @@ def substitute_value(value: Any, binding: Mapping[str, Dim]) -> Any:
 def substitute_op(op: Op, binding: Mapping[str, Dim]) -> Op:
     """The op with sizes in its attributes replaced; the same object when it has none."""
     changes: dict[str, Any] = {}
-    for name in _field_names(type(op)):
-        value = getattr(op, name)
+    for name, value in op.attributes().items():
         changed = substitute_value(value, binding)
         if changed is not value:
             changes[name] = changed

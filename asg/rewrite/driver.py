@@ -70,6 +70,8 @@ def _first_hit(
     if node.outputs != outputs:
         return None
     for each in index.get(type(node.op), ()):
+        if not each.may_match(node):
+            continue
         floor = next_serial()
         with derive("rule", each.name, (node.serial,), node.origin):
             result = each.replace(node)

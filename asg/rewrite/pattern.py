@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -87,16 +86,16 @@ def _match_operands(
 
 
 def _match_attributes(pattern: Op, op: Op, binding: Binding) -> Binding | None:
-    current: Binding | None = binding
-    for field in fields(pattern):  # type: ignore[arg-type]
-        wanted, found = getattr(pattern, field.name), getattr(op, field.name)
+    for name in pattern.field_names:
+        wanted, found = getattr(pattern, name), getattr(op, name)
         if isinstance(wanted, Hole):
-            current = _fill(wanted, found, current)
+            filled = _fill(wanted, found, binding)
+            if filled is None:
+                return None
+            binding = filled
         elif wanted != found:
             return None
-        if current is None:
-            return None
-    return current
+    return binding
 
 
 def _fill(hole: Hole, value: Any, binding: Binding) -> Binding | None:
@@ -115,7 +114,10 @@ def uniform_value(tensor: Tensor) -> bool | int | float | None:
     if not isinstance(op, Constant):
         return None
     array = op.data.array
-    if array.size == 0 or array.size > 1 and not np.all(array == array.flat[0]):
+    if array.ndim == 0:
+        scalar: bool | int | float = array.item()
+        return scalar
+    if array.size == 0 or not np.all(array == array.flat[0]):
         return None
     value: bool | int | float = array.flat[0].item()
     return value

@@ -48,6 +48,10 @@ class Rule:
         """The op classes a match can start from."""
         raise NotImplementedError
 
+    def may_match(self, node: Node) -> bool:
+        """False when `replace` is sure to refuse; asked before provenance is set up."""
+        return True
+
     def replace(self, node: Node) -> Replacement:
         """What stands for the node's outputs, or None."""
         raise NotImplementedError
@@ -68,10 +72,14 @@ class PatternRule(Rule):
     def roots(self) -> tuple[type[Op], ...]:
         return (type(self._traced[1].op),)
 
+    def may_match(self, node: Node) -> bool:
+        if len(node.outputs) != 1:
+            return False
+        empty: Binding = {}
+        return next(matches(self._traced[1], node.outputs[0], empty), None) is not None
+
     def replace(self, node: Node) -> Replacement:
         holes, before = self._traced
-        if len(node.outputs) != 1:
-            return None
         empty: Binding = {}
         for binding in matches(before, node.outputs[0], empty):
             after = self._after(holes, binding)

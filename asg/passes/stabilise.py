@@ -1,0 +1,78 @@
+"""Rules that give the same mathematics in a form that neither overflows nor cancels."""
+
+from __future__ import annotations
+
+from asg.core.node import Node
+from asg.core.tensor import Tensor
+from asg.ops.activation import LogSoftmax, Softmax, Softplus
+from asg.ops.elementwise import Add, Subtract
+from asg.ops.elementwise_unary import Exp, Expm1, Log, Log1p, Negative, Sigmoid
+from asg.ops.reduce import Sum
+from asg.ops.statistics import LogSumExp
+from asg.rewrite.rule import Rule, node_rule, rule
+
+
+@rule("reassociating")
+def log_of_softmax(x, axis):  # type: ignore[no-untyped-def]
+    """log(softmax(x)) -> log_softmax(x): finite where softmax underflows to 0"""
+    return Log()(Softmax(axis)(x)), lambda: LogSoftmax(axis)(x)
+
+
+@rule("reassociating")
+def log_of_one_plus_exp(x):  # type: ignore[no-untyped-def]
+    """log(1 + exp(x)) -> softplus(x): exp would overflow"""
+    return Log()(Add()(1, Exp()(x))), lambda: Softplus()(x)
+
+
+@rule("reassociating")
+def log1p_of_exp(x):  # type: ignore[no-untyped-def]
+    """log1p(exp(x)) -> softplus(x)"""
+    return Log1p()(Exp()(x)), lambda: Softplus()(x)
+
+
+@rule("reassociating")
+def log_of_one_plus(x):  # type: ignore[no-untyped-def]
+    """log(1 + x) -> log1p(x): exact near 0"""
+    return Log()(Add()(1, x)), lambda: Log1p()(x)
+
+
+@rule("reassociating")
+def exp_minus_one(x):  # type: ignore[no-untyped-def]
+    """exp(x) - 1 -> expm1(x): no cancellation near 0"""
+    return Subtract()(Exp()(x), 1), lambda: Expm1()(x)
+
+
+@rule("reassociating")
+def log_of_sigmoid(x):  # type: ignore[no-untyped-def]
+    """log(sigmoid(x)) -> -softplus(-x): finite where sigmoid underflows"""
+    return Log()(Sigmoid()(x)), lambda: Negative()(Softplus()(Negative()(x)))
+
+
+@rule("reassociating")
+def one_minus_sigmoid(x):  # type: ignore[no-untyped-def]
+    """1 - sigmoid(x) -> sigmoid(-x): no cancellation for large x"""
+    return Subtract()(1, Sigmoid()(x)), lambda: Sigmoid()(Negative()(x))
+
+
+@node_rule(Log, numerics="reassociating")
+def log_of_sum_of_exp(node: Node) -> Tensor | None:
+    """log(sum(exp(x), axes)) -> logsumexp(x, axes): exp would overflow"""
+    total = node.inputs[0].node
+    if not isinstance(total.op, Sum):
+        return None
+    powers = total.inputs[0].node
+    if not isinstance(powers.op, Exp):
+        return None
+    return LogSumExp(total.op.axis, total.op.keepdims)(powers.inputs[0])
+
+
+STABILISING: tuple[Rule, ...] = (
+    log_of_softmax,
+    log_of_one_plus_exp,
+    log1p_of_exp,
+    log_of_one_plus,
+    exp_minus_one,
+    log_of_sigmoid,
+    one_minus_sigmoid,
+    log_of_sum_of_exp,
+)
