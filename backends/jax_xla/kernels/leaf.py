@@ -23,3 +23,8 @@ def full(op: ops.Full) -> jax.Array:
 @kernel(ops.Iota)
 def iota(op: ops.Iota) -> jax.Array:
     return jax.lax.broadcasted_iota(op.dtype.numpy, op.shape, op.axis)
+
+
+@kernel(ops.DimSize)
+def dim_size(op: ops.DimSize) -> jax.Array:
+    return jnp.full((), op.dim, jnp.int32)

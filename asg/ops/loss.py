@@ -1,0 +1,366 @@
+"""Losses: composites that stay finite at extreme logits, with the short gradient.
+
+Each op gives the loss of every example; the functions then reduce (``"mean"``, ``"sum"`` or
+``"none"``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from asg.core.convert import as_tensor
+from asg.core.dtype import DType, fits, int32
+from asg.core.errors import OperandError
+from asg.core.op import Op
+from asg.core.registry import public
+from asg.core.tensor import Tensor
+from asg.core.types import Shape, TensorType, TypeProblem, normalize_axis, require_equal
+from asg.ops.activation import log_softmax
+from asg.ops.compare import equal, isnan, less, not_equal
+from asg.ops.elementwise import clip, maximum, minimum, where
+from asg.ops.elementwise_unary import abs, exp, log1p, sigmoid, sign
+from asg.ops.index import take_along_axis
+from asg.ops.leaf import iota
+from asg.ops.operand import respelled, widened
+from asg.ops.reduce import require_elements
+from asg.ops.shape import expand_dims, shape_text, squeeze
+from asg.ops.statistics import element_count
+
+if TYPE_CHECKING:
+    from asg.core.op import Cotangent
+
+Tensors = tuple[Tensor, ...]
+Reduction = Literal["none", "mean", "sum"]
+
+_OUTSIDE = 2**31 - 1
+
+
+class CrossEntropy(Op):
+    """``y = -log softmax(logits)[target]`` along ``axis``, for integer targets.
+
+    With ``label_smoothing`` s, ``(1 - s) * that + s * mean(-log softmax(logits))``. Examples whose
+    target is ``ignore_index`` have loss 0. Any other target outside ``0 <= target < classes``
+    (negative ones too) gives NaN, as loss and as gradient: a wrong label must not go unseen.
+    """
+
+    axis: int
+    label_smoothing: float = 0.0
+    ignore_index: int | None = None
+    category: ClassVar[str] = "loss"
+
+    def infer(self, logits: TensorType, target: TensorType) -> TensorType:
+        logits.require_float("logits")
+        target.require_integer("target")
+        require_elements(logits, (self.axis,), self.name)
+        _require_fraction("label_smoothing", self.label_smoothing)
+        _require_index("ignore_index", self.ignore_index, target.dtype)
+        wanted = _without(logits.shape, self.axis)
+        _require_shape("target", target, wanted, "class indices have the shape of logits without")
+        return logits.with_shape(wanted)
+
+    def decompose(self, logits: Tensor, target: Tensor) -> Tensor:
+        target = respelled(target, _without(logits.shape, self.axis))
+        log_probability = log_softmax(widened(logits), self.axis)
+        index = expand_dims(self._index(target), self.axis)
+        loss = -squeeze(take_along_axis(log_probability, index, self.axis), self.axis)
+        if self.label_smoothing:
+            spread = -log_probability.mean(self.axis)
+            loss = loss * (1.0 - self.label_smoothing) + spread * self.label_smoothing
+        return self._without_ignored(loss, target).astype(logits.dtype)
+
+    def _index(self, target: Tensor) -> Tensor:
+        """Targets as places to take from; negative ones would count from the end."""
+        target = target.astype(int32) if target.dtype.itemsize < 4 else target
+        return where(less(target, 0), _OUTSIDE, target) if target.dtype.is_signed else target
+
+    def _without_ignored(self, loss: Tensor, target: Tensor) -> Tensor:
+        if self.ignore_index is None:
+            return loss
+        return where(equal(target, self.ignore_index), 0.0, loss)
+
+    def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
+        return [lambda: self._by_logits(*inputs, *outputs, *cotangents), None]
+
+    def _by_logits(self, logits: Tensor, target: Tensor, loss: Tensor, pull: Tensor) -> Tensor:
+        """``(softmax(logits) - smoothed one-hot) * cotangent``."""
+        wide, index = widened(logits), self._index(target)
+        scale = where(isnan(loss), loss, self._without_ignored(pull, target)).astype(wide.dtype)
+        hit = equal(iota(logits.shape, self.axis, index.dtype), expand_dims(index, self.axis))
+        wanted = hit.astype(wide.dtype)
+        if self.label_smoothing:
+            spread = self.label_smoothing / element_count(wide, (self.axis,), wide.dtype)
+            wanted = wanted * (1.0 - self.label_smoothing) + spread
+        probability = exp(log_softmax(wide, self.axis))
+        return ((probability - wanted) * expand_dims(scale, self.axis)).astype(logits.dtype)
+
+
+class SoftCrossEntropy(Op):
+    """``y = -sum(target * log softmax(logits))`` along ``axis``, for targets that are weights.
+
+    A target of 0 contributes 0, also where the logit is -inf.
+    """
+
+    axis: int
+    category: ClassVar[str] = "loss"
+    promotes: ClassVar[slice | None] = slice(None)
+
+    def infer(self, logits: TensorType, target: TensorType) -> TensorType:
+        logits.require_float("logits")
+        require_elements(logits, (self.axis,), self.name)
+        _require_shape("target", target, logits.shape, "class weights have the shape of logits")
+        return logits.with_shape(_without(logits.shape, self.axis))
+
+    def decompose(self, logits: Tensor, target: Tensor) -> Tensor:
+        log_probability = log_softmax(widened(logits), self.axis)
+        weight = widened(respelled(target, logits.shape))
+        terms = where(equal(weight, 0.0), 0.0, weight * log_probability)
+        return (-terms.sum(self.axis)).astype(logits.dtype)
+
+    def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
+        logits, target = (widened(each) for each in inputs)
+        pull = expand_dims(widened(cotangents[0]), self.axis)
+
+        def by_logits() -> Tensor:
+            probability = exp(log_softmax(logits, self.axis))
+            total = target.sum(self.axis, keepdims=True)
+            return ((probability * total - target) * pull).astype(inputs[0].dtype)
+
+        def by_target() -> Tensor:
+            return (-log_softmax(logits, self.axis) * pull).astype(inputs[1].dtype)
+
+        return [by_logits, by_target]
+
+
+class PairLoss(Op, abstract=True):
+    """The loss of each element of a prediction against the element of a target."""
+
+    category: ClassVar[str] = "loss"
+    promotes: ClassVar[slice | None] = slice(None)
+
+    def infer(self, x: TensorType, target: TensorType) -> TensorType:
+        x.require_float()
+        _require_shape("target", target, x.shape, "losses do not broadcast: target is like x")
+        return x
+
+
+class SquaredError(PairLoss):
+    """``y = (x - target)^2``."""
+
+    def decompose(self, x: Tensor, target: Tensor) -> Tensor:
+        off = x - respelled(target, x.shape)
+        return off * off
+
+    def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
+        x, target = inputs
+        return [
+            lambda: (x - target) * (cotangents[0] * 2.0),
+            lambda: (target - x) * (cotangents[0] * 2.0),
+        ]
+
+
+class AbsoluteError(PairLoss):
+    """``y = |x - target|``; where they are equal the gradient is 0."""
+
+    def decompose(self, x: Tensor, target: Tensor) -> Tensor:
+        return abs(x - respelled(target, x.shape))
+
+    def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
+        x, target = inputs
+        return [
+            lambda: sign(x - target) * cotangents[0],
+            lambda: sign(target - x) * cotangents[0],
+        ]
+
+
+class HuberLoss(PairLoss):
+    """``y = d^2 / 2`` where ``|d| <= delta``, else ``delta (|d| - delta / 2)``; d = x - target."""
+
+    delta: float = 1.0
+
+    def decompose(self, x: Tensor, target: Tensor) -> Tensor:
+        far = abs(x - respelled(target, x.shape))
+        near = minimum(far, self.delta)
+        return near * (far - near * 0.5)
+
+    def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
+        x, target = inputs
+        return [
+            lambda: clip(x - target, -self.delta, self.delta) * cotangents[0],
+            lambda: clip(target - x, -self.delta, self.delta) * cotangents[0],
+        ]
+
+
+class BinaryCrossEntropy(PairLoss):
+    """``y = log(1 + exp(x)) - x * target``: x is a logit, the target a probability of "yes"."""
+
+    def decompose(self, x: Tensor, target: Tensor) -> Tensor:
+        # Not softplus(x) - x * target, which cancels: for x = 1e4, target = 1 the answer is e^-x.
+        wide, weight = widened(x), widened(respelled(target, x.shape))
+        certain = maximum(wide, 0.0) - wide * weight
+        return (certain + log1p(exp(-abs(wide)))).astype(x.dtype)
+
+    def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
+        x, target = inputs
+        return [
+            lambda: (sigmoid(x) - target) * cotangents[0],
+            lambda: -x * cotangents[0],
+        ]
+
+
+# -- shapes and checks ---------------------------------------------------------------------------
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    return (*shape[:axis], *shape[axis + 1 :])
+
+
+def _require_shape(name: str, given: TensorType, wanted: Shape, reason: str) -> None:
+    """Exactly that shape: a loss that broadcasts compares every example with every other."""
+    problem = f"{name} is {given}, expected shape {shape_text(wanted)}; {reason}"
+    if given.ndim != len(wanted):
+        raise TypeProblem(problem, "reshape it, or squeeze the axis too many")
+    for size, expected in zip(given.shape, wanted, strict=True):
+        require_equal(size, expected, problem)
+
+
+def _require_index(name: str, value: object, dtype: DType) -> None:
+    if value is not None and not (type(value) is int and fits(value, dtype)):
+        raise TypeProblem(f"{name} is {value!r}, no {dtype.name} equals that", error=OperandError)
+
+
+def _require_fraction(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise TypeProblem(f"{name} is {value!r}, a number in [0, 1] is needed", error=OperandError)
+    return float(value)
+
+
+def _reduced(losses: Tensor, reduction: str) -> Tensor:
+    if reduction == "none":
+        return losses
+    if reduction not in ("mean", "sum"):
+        raise TypeProblem(
+            f"reduction is {reduction!r}", "choose 'none', 'mean' or 'sum'", OperandError
+        )
+    return losses.mean() if reduction == "mean" else losses.sum()
+
+
+# -- functions -----------------------------------------------------------------------------------
+
+
+@public
+def cross_entropy(
+    logits: Any,
+    target: Any,
+    *,
+    axis: int | None = None,
+    label_smoothing: float = 0.0,
+    ignore_index: int | None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Cross entropy of classes: ``-log softmax(logits)[target]``; finite for every finite logit.
+
+    Args:
+        logits: floating, one score per class along ``axis``; no softmax before.
+        target: class indices, integers of the shape of ``logits`` without ``axis``; or class
+            weights (probabilities), floating, of the shape of ``logits``.
+        axis: the axis of the classes; by default, as in PyTorch, 1 (and 0 for a vector).
+        label_smoothing: how much of the target is spread evenly over all classes, in [0, 1].
+        ignore_index: examples with this class index count for nothing, in the mean neither.
+        reduction: ``"mean"`` over examples, ``"sum"``, or ``"none"`` for the loss of each.
+
+    A class index outside ``0 <= target < classes`` gives NaN, for its example and so for the mean.
+    With every example ignored the mean is 0 / 0, NaN.
+
+    Raises:
+        ShapeError: the target has neither of the two shapes.
+        DtypeError: the logits are not floating, or the target is bool.
+        OperandError: label_smoothing, ignore_index or reduction is none of the above.
+
+    Source: label smoothing of Szegedy et al., https://arxiv.org/abs/1512.00567.
+
+    >>> import asg
+    >>> logits = asg.constant([[0.0, 0.0], [1000.0, 0.0]])
+    >>> asg.run(asg.cross_entropy(logits, [0, 1], reduction="none")).round(4).tolist()
+    [0.6930999755859375, 1000.0]
+    """
+    logits, target = as_tensor(logits), as_tensor(target)
+    place = normalize_axis(min(1, logits.ndim - 1) if axis is None else axis, logits.ndim, "logits")
+    smoothing = _require_fraction("label_smoothing", label_smoothing)
+    if target.dtype.is_integer:
+        losses = CrossEntropy(place, smoothing, ignore_index)(logits, target)
+        if ignore_index is None or reduction != "mean":
+            return _reduced(losses, reduction)
+        counted = not_equal(target, ignore_index).astype(losses.dtype)
+        return losses.sum() / counted.sum()
+    if ignore_index is not None:
+        raise TypeProblem(
+            "ignore_index needs class indices, the target holds class weights",
+            "give such examples weight 0",
+            OperandError,
+        )
+    target.type.require_float("target")
+    if smoothing:
+        count = element_count(logits, (place,), target.dtype)
+        target = target * (1.0 - smoothing) + smoothing / count
+    return _reduced(SoftCrossEntropy(place)(logits, target), reduction)
+
+
+@public
+def mse_loss(x: Any, target: Any, *, reduction: Reduction = "mean") -> Tensor:
+    """Squared error, ``(x - target)^2``, of equal shapes.
+
+    Raises:
+        ShapeError: the shapes differ (they do not broadcast).
+
+    >>> import asg
+    >>> asg.run(asg.mse_loss(asg.constant([1.0, 2.0]), [1.0, 4.0])).tolist()
+    2.0
+    """
+    return _reduced(SquaredError()(x, target), reduction)
+
+
+@public
+def l1_loss(x: Any, target: Any, *, reduction: Reduction = "mean") -> Tensor:
+    """Absolute error, ``|x - target|``, of equal shapes; its gradient is 0 where they agree.
+
+    >>> import asg
+    >>> asg.run(asg.l1_loss(asg.constant([1.0, 2.0]), [1.0, 4.0])).tolist()
+    1.0
+    """
+    return _reduced(AbsoluteError()(x, target), reduction)
+
+
+@public
+def huber_loss(x: Any, target: Any, *, delta: float = 1.0, reduction: Reduction = "mean") -> Tensor:
+    """Squared error near 0, absolute error far away: ``d^2 / 2`` or ``delta (|d| - delta / 2)``.
+
+    Raises:
+        OperandError: ``delta`` is not a positive number.
+
+    >>> import asg
+    >>> asg.run(asg.huber_loss(asg.constant([1.0, 5.0]), [2.0, 2.0], reduction="none")).tolist()
+    [0.5, 2.5]
+    """
+    if isinstance(delta, bool) or not isinstance(delta, int | float) or not delta > 0:
+        raise TypeProblem(f"delta is {delta!r}, a positive number is needed", error=OperandError)
+    return _reduced(HuberLoss(float(delta))(x, target), reduction)
+
+
+@public
+def binary_cross_entropy(logits: Any, target: Any, *, reduction: Reduction = "mean") -> Tensor:
+    """Cross entropy of yes and no: ``log(1 + exp(x)) - x * target``, x the logit of "yes".
+
+    PyTorch calls this ``binary_cross_entropy_with_logits``; finite for every finite logit.
+
+    Args:
+        logits: floating scores; no sigmoid before.
+        target: probabilities of "yes" (0, 1 or between), of the same shape, of any dtype.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    >>> import asg
+    >>> logits = asg.constant([0.0, 1000.0])
+    >>> asg.run(asg.binary_cross_entropy(logits, [1, 0], reduction="none")).round(4).tolist()
+    [0.6930999755859375, 1000.0]
+    """
+    return _reduced(BinaryCrossEntropy()(logits, target), reduction)
