@@ -1,0 +1,72 @@
+"""Writes that either happen wholly or not at all, and survive a crash of the machine.
+
+The content goes to a temporary file in the same folder, reaches the disk (fsync), takes the name
+of the target in one step (rename), and the folder reaches the disk too. A reader, or the next
+start after a power cut, sees the old file or the new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from asg.core.errors import FileError
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives the path of a temporary file; what is written there becomes ``path`` at the end.
+
+    An exception inside leaves ``path`` as it was. A symbolic link is followed, not replaced.
+
+    Raises:
+        FileError: the system refuses; one line with its reason.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, target)
+        _flush_folder(target.parent)
+    except OSError as error:
+        raise FileError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """``text`` as UTF-8 with ``\\n`` line ends, atomically.
+
+    Raises:
+        FileError: the system refuses.
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """``content``, atomically.
+
+    Raises:
+        FileError: the system refuses.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _flush(path: Path) -> None:
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows opens no folders; its rename is in the journal
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
