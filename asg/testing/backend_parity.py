@@ -20,18 +20,31 @@ from asg.testing.sample_numbers import (
 )
 
 
-def parity_with(backend: str, samples: Sequence[Sample]) -> list[str]:
-    """Values, gradients and float32 values of all samples: ``backend`` against NumPy.
+def parity_with(
+    backend: str,
+    samples: Sequence[Sample],
+    narrow: Sequence[DType] = (float32,),
+    optimized: bool = False,
+) -> list[str]:
+    """Values and gradients of all samples: ``backend`` against NumPy, which runs every kernel.
 
     One graph for all samples, because compilation costs more than anything else; when that
     fails, each sample alone, to find the culprit.
+
+    Args:
+        backend: compared with plain NumPy; may be "numpy" itself when ``optimized``.
+        samples: of one op or of many.
+        narrow: dtypes in which floating operands are given, besides float64.
+        optimized: run the default pipeline on ``backend``.
     """
+    if not samples:
+        return []
     try:
-        return _compare(backend, samples)
+        return _compare(backend, samples, narrow, optimized)
     except Exception as error:
         if len(samples) == 1:
             return [f"{samples[0].title}: on {backend}: {type(error).__name__}: {error}"]
-        alone = [line for sample in samples for line in parity_with(backend, [sample])]
+        alone = [line for one in samples for line in parity_with(backend, [one], narrow, optimized)]
         return alone or [f"all samples together, on {backend}: {type(error).__name__}: {error}"]
 
 
@@ -60,16 +73,20 @@ class _Batch:
             self.allowed[name] = allowed
 
 
-def _compare(backend: str, samples: Sequence[Sample]) -> list[str]:
+def _compare(
+    backend: str, samples: Sequence[Sample], narrow: Sequence[DType], optimized: bool
+) -> list[str]:
     batch = _Batch()
     for number, sample in enumerate(samples):
         batch.add(sample, f"s{number}_", None)
-        if any(array.dtype == np.float64 for array in sample.operands):
-            batch.add(sample, f"s{number}_narrow_", float32)
+        for dtype in narrow:
+            if any(array.dtype == np.float64 for array in sample.operands):
+                batch.add(sample, f"s{number}_{dtype}_", dtype)
     wanted = evaluate(batch.outputs, batch.feeds)
-    actual = evaluate(batch.outputs, batch.feeds, backend)
+    actual = evaluate(batch.outputs, batch.feeds, backend, optimized)
+    name_of = f"optimized {backend}" if optimized else backend
     return [
-        f"{batch.titles[name]}: {backend} differs from numpy: {problem}"
+        f"{batch.titles[name]}: {name_of} differs from numpy: {problem}"
         for name, value in wanted.items()
         if (problem := difference(actual[name], value, **batch.allowed[name]))
     ]

@@ -23,12 +23,16 @@ def compile_plainly(graph: Graph, backend: str) -> Executable:
 
 
 def evaluate(
-    outputs: Mapping[str, Any], feeds: Mapping[str, Array], backend: str = "numpy"
+    outputs: Mapping[str, Any],
+    feeds: Mapping[str, Array],
+    backend: str = "numpy",
+    optimized: bool = False,
 ) -> dict[str, Array]:
-    """Values by name, on one backend, without optimisation; every tensor must be reachable."""
+    """Values by name, on one backend, by the default pipeline or with nothing but lowering."""
     graph = _stateless(Graph(dict(outputs)))
     given = {name: feeds[name] for name in graph.input_names}
-    results = compile_plainly(graph, backend)(**given)
+    compiled = compile_graph(graph, backend) if optimized else compile_plainly(graph, backend)
+    results = compiled(**given)
     return {name: np.array(value) for name, value in results.items()}
 
 
