@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from asg.core.dim import Dim, evaluate, solve_for_symbol, symbols_of
 from asg.core.errors import DimError, FeedError
+from asg.core.explain import made_by
+from asg.core.graph import Graph
 from asg.core.types import SizeCheck, TensorType
 
 Claim = tuple[str, int, Dim, int]
@@ -47,6 +49,23 @@ def _refuse(problems: Sequence[str]) -> None:
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise FeedError(f"the arrays do not fit the graph:\n{listed}")
+
+
+def require_bound(graph: Graph, binding: Mapping[str, int]) -> None:
+    """Every symbol of the graph has a number.
+
+    Raises:
+        FeedError: a size is used inside the graph that no input has; names the op and its line.
+    """
+    for node in graph.nodes:
+        for output in node.outputs:
+            for size in output.shape:
+                free = sorted({symbol.name for symbol in symbols_of(size)} - binding.keys())
+                if free:
+                    raise FeedError(
+                        f"nothing binds the size {free[0]!r} of {output.type}, "
+                        f"{made_by(output)}; declare an input that has it on an axis"
+                    )
 
 
 def _claims(

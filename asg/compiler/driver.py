@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asg.analysis.constraint import bind_dims
+from asg.analysis.constraint import bind_dims, require_bound
 from asg.compiler.backend import Backend
 from asg.compiler.backend import Executable as BackendExecutable
 from asg.compiler.feed import arrays_in_order
@@ -90,6 +90,7 @@ class Executable:
         feeds = self.graph.feeds
         types = [tensor.type for tensor in feeds.values()]
         binding = bind_dims(list(feeds), types, shapes, self.graph.checks)
+        require_bound(self.optimized, binding)
         return run_pipeline(late_pipeline(evaluate), specialise(self.optimized, binding))
 
     def start(self, seed: int = 0, state: Mapping[str, Array] | None = None) -> Session:
