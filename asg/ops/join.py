@@ -22,7 +22,9 @@ from asg.core.types import (
     require_less_equal,
 )
 from asg.ops.shape import (
+    AssumeShape,
     Axes,
+    BroadcastTo,
     Reshape,
     ShapeOp,
     Tensors,
@@ -312,3 +314,67 @@ def _width_pairs(widths: Any, ndim: int) -> list[tuple[Dim, Dim]]:
             "write ((before, after), ...) with one pair per axis", OperandError,
         )  # fmt: skip
     return [(as_dim(low), as_dim(high)) for low, high in widths]
+
+
+@public
+def repeat(x: Any, repeats: int, axis: int | None = None) -> Tensor:
+    """Every element ``repeats`` times in a row along ``axis``; None flattens x first.
+
+    >>> import asg
+    >>> asg.run(asg.repeat(asg.constant([1, 2]), 2)).tolist()
+    [1, 1, 2, 2]
+    """
+    x = as_tensor(x)
+    if axis is None:
+        x = Reshape((x.size,))(x)
+    place = normalize_axis(axis or 0, x.ndim)
+    times = _count(repeats, "repeats")
+    before, size, after = x.shape[:place], x.shape[place], x.shape[place + 1 :]
+    copies = BroadcastTo((*before, size, times, *after))(expand_dims(x, place + 1))
+    return Reshape((*before, size * times, *after))(copies)
+
+
+@public
+def tile(x: Any, repetitions: Any) -> Tensor:
+    """x laid side by side ``repetitions[i]`` times along axis i.
+
+    Fewer repetitions than axes are for the last ones; more add axes in front.
+
+    >>> import asg
+    >>> asg.run(asg.tile(asg.constant([1, 2]), (2, 2))).tolist()
+    [[1, 2, 1, 2], [1, 2, 1, 2]]
+    """
+    x = as_tensor(x)
+    given = repetitions if isinstance(repetitions, tuple | list) else (repetitions,)
+    times = [_count(each, "repetitions") for each in given]
+    times = [1] * (x.ndim - len(times)) + times
+    sizes = (1,) * (len(times) - x.ndim) + x.shape
+    spread = [size for both in zip(times, sizes, strict=True) for size in both]
+    single = [size for one in sizes for size in (1, one)]
+    copies = BroadcastTo(tuple(spread))(Reshape(tuple(single))(x))
+    return Reshape(tuple(count * size for count, size in zip(times, sizes, strict=True)))(copies)
+
+
+def _count(number: Any, name: str) -> int:
+    if isinstance(number, bool) or not hasattr(number, "__index__") or int(number) < 0:
+        raise TypeProblem(f"{name} is {number!r}", "give an int >= 0", OperandError)
+    return int(number)
+
+
+@public
+def roll(x: Any, shift: int, axis: int) -> Tensor:
+    """x with its elements moved by ``shift`` places along ``axis``, around the end.
+
+    >>> import asg
+    >>> asg.run(asg.roll(asg.constant([1, 2, 3]), 1, 0)).tolist()
+    [3, 1, 2]
+    """
+    tensor = as_tensor(x)
+    place = normalize_axis(axis, tensor.ndim)
+    size = tensor.shape[place]
+    if size == 0:
+        return tensor
+    border: Dim = -shift % size
+    parts = Slice.along(place, border, size, tensor), Slice.along(place, 0, border, tensor)
+    rolled = Concat(place)(*parts)
+    return rolled if rolled.shape == tensor.shape else AssumeShape(tensor.shape)(rolled)
