@@ -8,7 +8,6 @@ from operator import itemgetter
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from asg.core.graph import Graph
 
@@ -30,7 +29,7 @@ class JaxExecutable:
         compiled: JAX's own object, a ``jax.stages.Compiled``.
     """
 
-    __slots__ = ("_arrange", "_array_class", "_call", "_constants", "_gate", "compiled")
+    __slots__ = ("_arrange", "_call", "_constants", "_gate", "_ready", "compiled")
 
     compiled: Any
 
@@ -42,7 +41,7 @@ class JaxExecutable:
         self._constants = constants
         self._gate = Gate(plan.graph, plan.donated)
         self._arrange = None if places is None else itemgetter(*places)
-        self._array_class = {type(jnp.zeros(()))}
+        self._ready = {self._gate.array_class}
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         """Run one step.
@@ -51,7 +50,7 @@ class JaxExecutable:
             FeedError: an array does not fit; names the input.
             StateError: an array was consumed by an earlier step, or is given twice.
         """
-        if {*map(type, inputs)} != self._array_class:
+        if {*map(type, inputs)} != self._ready:
             inputs = self._gate.admitted(inputs)
         try:
             results = self._call(*inputs, *self._constants)

@@ -6,21 +6,28 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from asg.core.dtype import DType
 from asg.core.errors import AsgError, FeedError, StateError
 from asg.core.graph import Graph
 
-_ALIGNMENT = 64  # bytes; XLA's CPU client takes host memory as it is from this alignment on
+_ALIGNMENT = 64  # bytes; from this alignment on XLA:CPU reads host memory in place
+_WORTH_ALIGNING = 1 << 16  # bytes; below, a second copy by XLA costs less than aligning ours
 
 
 def private_copy(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A C-contiguous copy that nobody else can write to, aligned so that XLA:CPU uses it in place.
+    """A C-contiguous array equal to ``array`` that nobody else can write to.
 
     JAX runs asynchronously and reads NumPy memory after the call has returned: a caller who
-    refills their batch array at once would change the step that is still running.
+    refills their batch array at once would change the step that is still running. A read-only
+    array that owns its memory is private already and is not copied.
     """
+    if not array.flags.writeable and array.base is None:
+        return array
+    if array.nbytes < _WORTH_ALIGNING:
+        return np.array(array, order="C")
     buffer = np.empty(array.nbytes + _ALIGNMENT, np.uint8)
     start = -buffer.__array_interface__["data"][0] % _ALIGNMENT
     aligned = buffer[start : start + array.nbytes]
@@ -30,10 +37,15 @@ def private_copy(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 class Gate:
-    """Lets arrays of any kind into a program: JAX arrays as they are, all others as copies."""
+    """Lets arrays of any kind into a program: JAX arrays as they are, all others as copies.
+
+    Attributes:
+        array_class: the one class of concrete JAX arrays; making it known starts JAX's runtime.
+    """
 
     def __init__(self, graph: Graph, donated: Iterable[int]) -> None:
         """For the inputs of ``graph``, of which those at ``donated`` are consumed by a call."""
+        self.array_class = type(jnp.zeros(()))
         self._names = graph.input_names
         self._types = tuple(tensor.type for tensor in graph.inputs)
         self._donated = frozenset(donated)
@@ -47,12 +59,13 @@ class Gate:
         """
         if len(inputs) != len(self._names):
             raise self._miscounted(inputs)
+        known = self.array_class
         return [
-            array if isinstance(array, jax.Array) else self._from_host(position, array)
+            array if type(array) is known else self._from_elsewhere(position, array)
             for position, array in enumerate(inputs)
         ]
 
-    def _from_host(self, position: int, value: Any) -> Any:
+    def _from_elsewhere(self, position: int, value: Any) -> Any:
         if not isinstance(value, np.ndarray):
             value = _as_array(self._names[position], value)
             if isinstance(value, jax.Array):
@@ -102,10 +115,12 @@ class Gate:
 
 
 def _as_array(name: str, value: Any) -> Any:
-    """A JAX or NumPy array from something that speaks DLPack or the NumPy protocol."""
+    """A JAX or NumPy array from a tracer or what speaks DLPack or the NumPy protocol."""
+    if isinstance(value, jax.core.Tracer):
+        return value
     if hasattr(value, "__dlpack__") and not isinstance(value, np.generic):
         # Ready before we return, since the owner may write to the memory at once.
-        return jax.numpy.array(jax.dlpack.from_dlpack(value), copy=True).block_until_ready()
+        return jnp.array(jax.dlpack.from_dlpack(value), copy=True).block_until_ready()
     if hasattr(value, "__array__"):
         return np.asarray(value)
     raise FeedError(f"{name!r} was fed {type(value).__name__}, which is not an array")

@@ -27,4 +27,4 @@ def iota(op: ops.Iota) -> jax.Array:
 
 @kernel(ops.DimSize)
 def dim_size(op: ops.DimSize) -> jax.Array:
-    return jnp.full((), op.dim, jnp.int32)
+    return jnp.asarray(op.dim, jnp.int32)

@@ -97,18 +97,25 @@ def test_another_number_of_arrays_is_refused(count: int) -> None:
             program([one] * count)
 
 
+def aligned_ones() -> Any:
+    """Writable memory that JAX would read in place."""
+    ones = private_copy(full(1, (300, 300)))
+    assert ones.ctypes.data % 64 == 0
+    return ones
+
+
 def test_a_batch_may_be_refilled_while_the_step_runs() -> None:
     slow, x = tensor("slow", (300, 300)), tensor("x", (300, 300))
     program = BACKEND.compile(graph([slow, x], [Plus()(Repeat(20)(slow), x)]))
     zeros = jnp.zeros((300, 300))
-    for batch in (private_copy(full(1, (300, 300))), full(1, (300, 300))):
+    for batch in (aligned_ones(), full(1, (300, 300))):
         (value,) = program([zeros, batch])
         batch[:] = 5
         assert np.asarray(value).min() == np.asarray(value).max() == 1
 
 
 def test_memory_of_another_library_may_be_refilled_at_once() -> None:
-    batch = private_copy(full(1, (300, 300)))  # aligned: JAX would share it
+    batch = aligned_ones()
     slow, x = tensor("slow", (300, 300)), tensor("x", (300, 300))
     program = BACKEND.compile(graph([slow, x], [Plus()(Repeat(20)(slow), x)]))
     (value,) = program([jnp.zeros((300, 300)), Foreign(batch)])
@@ -116,15 +123,23 @@ def test_memory_of_another_library_may_be_refilled_at_once() -> None:
     assert np.asarray(value).max() == 1
 
 
-@pytest.mark.parametrize("shape", [(), (0, 3), (7, 5)])
-def test_a_private_copy_is_aligned_and_equal(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("shape", [(), (0, 3), (7, 5), (400, 300)])
+def test_a_private_copy_is_equal_and_aligned_when_large(shape: tuple[int, ...]) -> None:
     array = np.arange(np.prod(shape), dtype=np.float64).reshape(shape).T
     copy = private_copy(array)
-    assert copy.size == 0 or copy.ctypes.data % 64 == 0
+    assert copy.size < 1000 or copy.ctypes.data % 64 == 0
     assert copy.flags.c_contiguous
     assert copy.shape == array.shape
     assert copy.tolist() == array.tolist()
     assert not np.shares_memory(copy, array)
+
+
+def test_only_a_read_only_array_that_owns_its_memory_is_not_copied() -> None:
+    owner = full(1)
+    view = owner[:]
+    owner.flags.writeable = view.flags.writeable = False
+    assert private_copy(owner) is owner
+    assert not np.shares_memory(private_copy(view), view)
 
 
 def test_a_program_inside_a_users_jit_is_refused_by_jax() -> None:
