@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from asg.compiler.driver import Executable, compile
+from asg.compiler.backend import Executable as BackendExecutable
+from asg.compiler.driver import Executable, Key, compile
 from asg.compiler.feed import checked_feed
 from asg.core.errors import FeedError, OperandError
 from asg.core.registry import public
@@ -39,7 +40,7 @@ class Session:
         held = {slot.input for slot in slots}
         self._order = [next(states if i in held else feeds) for i in range(len(graph.inputs))]
         self._results = executable.result_positions
-        self._programs: dict[Any, Any] = {}
+        self._programs: dict[Key, BackendExecutable] = {}
 
     def __call__(self, *args: Any, **feeds: Any) -> dict[str, Array]:
         """Run one step.
@@ -51,13 +52,23 @@ class Session:
         key = tuple([array.shape for array in arrays])
         program = self._programs.get(key)
         if program is None:
-            program = self._programs[key] = self.executable.build(key)
+            program = self.program(*key)
         store = self._store
         values = arrays + [store[name] for name in self._names]
         outputs = program([values[position] for position in self._order])
         for name, position in self._written:
             store[name] = outputs[position]
         return {name: outputs[position] for name, position in self._results}
+
+    def program(self, *shapes: tuple[int, ...]) -> BackendExecutable:
+        """The backend's program for feeds of these shapes, in order; built when first asked for.
+
+        Asking ahead of the first call keeps compilation out of timed loops, and the program may
+        tell more about itself (its memory plan, its code).
+        """
+        if shapes not in self._programs:
+            self._programs[shapes] = self.executable.build(shapes)
+        return self._programs[shapes]
 
     def attach(self, executable: Executable) -> Session:
         """A session of another graph (evaluation, say) over the same state.

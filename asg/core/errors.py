@@ -109,6 +109,13 @@ class TextError(AsgError, ValueError):
     """The text of a graph cannot be read; the message gives line and column."""
 
 
+class Diverged(AsgError, ArithmeticError):
+    """Training produced a loss that is not a finite number; what it did before is kept.
+
+    Cause: almost always steps that are too large. Cure: a smaller learning rate.
+    """
+
+
 class ConfigError(AsgError, ValueError):
     """A configuration file or option is wrong; the message gives key, value and a suggestion."""
 
