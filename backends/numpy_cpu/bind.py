@@ -18,8 +18,8 @@ from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.tensor import Tensor
 
-from .kernel import Array, Call
-from .layout import kernel_of, prototype_memory
+from .kernel import Array, Call, Kernel, Scratch
+from .layout import prototype_memory
 from .plan import STATE, Plan, Storage, make_plan, plan_scratch
 
 
@@ -72,9 +72,9 @@ def bind(graph: Graph, reuse: bool = True) -> Program:
     arrays = {tensor: _array_of(plan, tensor, arena, state_memory) for tensor in plan.layouts}
     states = [(slot.input, arrays[graph.inputs[slot.input]]) for slot in plan.slots]
     steps = []
-    for node in plan.kernel_nodes():
+    for node, entry in plan.kernels.items():
         scratch = _ReservedScratch(arena, plan.scratch.get(node, ()))
-        steps.append((node, _calls(node, arrays, scratch)))
+        steps.append((node, _calls(node, entry, arrays, scratch)))
     finish = _finish(plan, arrays, arena)
     return Program(plan, arrays, states, steps, finish, state_memory)
 
@@ -94,10 +94,10 @@ def _array_of(plan: Plan, tensor: Tensor, arena: Array, state_memory: Array) -> 
     return layout.over(state_memory if storage.memory == STATE else arena, storage.offset)
 
 
-def _calls(node: Node, arrays: dict[Tensor, Array], scratch: Any) -> list[Call]:
+def _calls(node: Node, entry: Kernel, arrays: dict[Tensor, Array], scratch: Scratch) -> list[Call]:
     inputs = [arrays[tensor] for tensor in node.inputs]
     outputs = [arrays[tensor] for tensor in node.outputs]
-    return kernel_of(node).bind(node.op, inputs, outputs, scratch)
+    return entry.bind(node.op, inputs, outputs, scratch)
 
 
 def _finish(plan: Plan, arrays: dict[Tensor, Array], arena: Array) -> list[Call]:
@@ -148,12 +148,14 @@ class _ReservedScratch:
 
 
 def _scratch_requests(plan: Plan) -> dict[Node, Sequence[int]]:
-    prototypes = prototype_memory(plan.graph)
     requests: dict[Node, Sequence[int]] = {}
-    arrays = {tensor: layout.over(prototypes, 0) for tensor, layout in plan.layouts.items()}
-    for node in plan.kernel_nodes():
+    asking = {node: entry for node, entry in plan.kernels.items() if entry.wants_scratch}
+    prototypes = prototype_memory(plan.graph)
+    for node, entry in asking.items():
+        near = (*node.inputs, *node.outputs)
+        arrays = {tensor: plan.layouts[tensor].over(prototypes, 0) for tensor in near}
         recorded = _RecordedScratch()
-        _calls(node, arrays, recorded)
+        _calls(node, entry, arrays, recorded)
         if recorded.sizes:
             requests[node] = tuple(recorded.sizes)
     return requests

@@ -55,6 +55,7 @@ class Kernel:
     bind: Binder
     inplace: InPlace = False
     accepts: Accepts | None = None
+    wants_scratch: bool = True  # False is a promise; it saves binding twice
 
     def may_overwrite(self, output: int, operand: int, outputs: int) -> bool:
         """Whether output number ``output`` of ``outputs`` may share the memory of an operand."""
@@ -115,9 +116,11 @@ def register_ufunc(
 ) -> None:
     """Register the kernel of an elementwise op that is one call ``function(*inputs, output)``."""
 
-    @kernel(op_class, inplace=inplace)
     def bind(op: Op, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
         return [ufunc_call(function, *map(without_repeats, inputs), out=outputs[0])]
+
+    _refuse_second(op_class, KERNELS)
+    KERNELS[op_class] = Kernel(bind, inplace, wants_scratch=False)
 
 
 # NumPy reads a third positional argument of these two as a mistake, and warns.
@@ -145,7 +148,8 @@ def without_repeats(x: Array) -> Array:
 
 def static_shape(shape: Shape) -> tuple[int, ...]:
     """``shape`` with its type narrowed: kernels never see a symbolic size."""
-    assert all(isinstance(size, int) for size in shape), f"symbolic size in {shape}"
+    for size in shape:
+        assert isinstance(size, int), f"symbolic size in {shape}"
     return cast("tuple[int, ...]", shape)
 
 

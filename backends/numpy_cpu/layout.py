@@ -7,16 +7,18 @@ Views are found before any memory is placed, by asking the registered view funct
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from asg.analysis.memory import type_bytes
+from asg.core.dtype import DType
 from asg.core.errors import GraphError, UnsupportedOp
 from asg.core.explain import made_by
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.tensor import Tensor
+from asg.core.types import Shape, TensorType
 
 from .kernel import KERNELS, VIEWS, Array, Kernel, static_shape
 
@@ -59,11 +61,7 @@ Layouts = dict[Tensor, Layout]
 
 
 def resolve_layouts(graph: Graph) -> Layouts:
-    """The layout of every value.
-
-    Raises:
-        UnsupportedOp: a node has neither kernel nor view.
-    """
+    """The layout of every value."""
     prototypes = prototype_memory(graph)
     layouts: Layouts = {}
     for node in graph.nodes:
@@ -71,8 +69,6 @@ def resolve_layouts(graph: Graph) -> Layouts:
         if found is not None:
             layouts[node.output] = found
             continue
-        if not node.op.is_placeholder:
-            kernel_of(node)
         for tensor in node.outputs:
             layouts[tensor] = _own_layout(tensor)
     return layouts
@@ -86,34 +82,41 @@ def prototype_memory(graph: Graph) -> Array:
 
 def nbytes_of(tensor: Tensor) -> int:
     """Bytes of a value of static shape."""
-    static_shape(tensor.type.shape)
-    nbytes = type_bytes(tensor.type)
-    assert isinstance(nbytes, int)
-    return nbytes
+    return _row_major(tensor.type.dtype, tensor.type.shape)[0]
 
 
 def kernel_of(node: Node) -> Kernel:
     """The kernel of a node, else UnsupportedOp."""
     entry = KERNELS.get(type(node.op))
-    types = tuple(tensor.type for tensor in node.inputs)
-    if entry is None or (entry.accepts is not None and not entry.accepts(node.op, types)):
-        listed = ", ".join(map(str, types))
-        raise UnsupportedOp(
-            f"backend 'numpy' has no kernel for {node.op} on ({listed}), "
-            f"{made_by(node.outputs[0])}; lower the graph for this backend first, or register a "
-            f"kernel: @kernel({type(node.op).__name__})"
-        )
-    return entry
+    if entry is not None and (entry.accepts is None or entry.accepts(node.op, _types(node))):
+        return entry
+    listed = ", ".join(map(str, _types(node)))
+    raise UnsupportedOp(
+        f"backend 'numpy' has no kernel for {node.op} on ({listed}), "
+        f"{made_by(node.outputs[0])}; lower the graph for this backend first, or register a "
+        f"kernel: @kernel({type(node.op).__name__})"
+    )
+
+
+def _types(node: Node) -> tuple[TensorType, ...]:
+    return tuple(tensor.type for tensor in node.inputs)
 
 
 def _own_layout(tensor: Tensor) -> Layout:
-    shape, dtype = static_shape(tensor.type.shape), tensor.type.dtype.numpy
+    of = tensor.type
+    _, strides = _row_major(of.dtype, of.shape)
+    return Layout(tensor, True, 0, static_shape(of.shape), strides, of.dtype.numpy)
+
+
+@lru_cache(4096)  # a deep network repeats a few types thousands of times
+def _row_major(dtype: DType, shape: Shape) -> tuple[int, tuple[int, ...]]:
+    """Bytes and strides of an array in C order."""
     strides = []
     step = dtype.itemsize
-    for size in reversed(shape):
+    for size in reversed(static_shape(shape)):
         strides.append(step)
         step *= max(size, 1)
-    return Layout(tensor, True, 0, shape, tuple(reversed(strides)), dtype)
+    return 0 if 0 in shape else step, tuple(reversed(strides))
 
 
 def _viewed(node: Node, layouts: Layouts, prototypes: Array) -> Layout | None:

@@ -31,8 +31,8 @@ from asg.core.node import Node
 from asg.core.state_slot import StateSlot
 from asg.core.tensor import Tensor
 
-from .kernel import KERNELS, Array
-from .layout import Layouts, nbytes_of, resolve_layouts
+from .kernel import Array, Kernel
+from .layout import Layouts, kernel_of, nbytes_of, resolve_layouts
 
 ARENA, STATE, CONSTANT = "arena", "state", "constant"
 
@@ -71,10 +71,14 @@ class StateCopy(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Plan:
-    """All decisions about memory; bind.py turns them into arrays and calls."""
+    """All decisions about memory; bind.py turns them into arrays and calls.
+
+    ``kernels`` holds, in order, the nodes that are computed: no inputs, views or constants.
+    """
 
     graph: Graph
     layouts: Layouts
+    kernels: dict[Node, Kernel]
     life: dict[Tensor, Lifetime]
     slots: tuple[StateSlot, ...]
     storages: dict[Tensor, Storage] = field(default_factory=dict)
@@ -92,19 +96,6 @@ class Plan:
     def owner(self, tensor: Tensor) -> Tensor:
         """The value whose memory ``tensor`` reads."""
         return self.layouts[tensor].owner
-
-    def kernel_nodes(self) -> list[Node]:
-        """The nodes that are computed: neither inputs nor views nor constants."""
-        return [
-            node
-            for node in self.graph.nodes
-            if not node.op.is_placeholder and self.is_computed(node.outputs[0])
-        ]
-
-    def is_computed(self, tensor: Tensor) -> bool:
-        """True for a value that is no view and no constant."""
-        layout = self.layouts[tensor]
-        return layout.owner is tensor and layout.constant is None
 
     def summary(self) -> MemoryPlan:
         """The plan as tools read it."""
@@ -163,13 +154,24 @@ def make_plan(graph: Graph, reuse: bool = True) -> Plan:
     life = {t: each for t, each in life.items() if layouts[t].constant is None}
     if not reuse:
         life = {tensor: Lifetime(BEFORE, len(graph.nodes)) for tensor in life}
-    plan = Plan(graph, layouts, life, graph.state if reuse else ())
+    slots = graph.state if reuse else ()
+    plan = Plan(graph, layouts, _kernels(graph, layouts), life, slots)
     _give_states_memory(plan)
     if reuse:
         _write_states_in_place(plan)
     _give_values_memory(plan, reuse)
     place(plan)
     return plan
+
+
+def _kernels(graph: Graph, layouts: Layouts) -> dict[Node, Kernel]:
+    return {
+        node: kernel_of(node)
+        for node in graph.nodes
+        if not node.op.is_placeholder
+        and layouts[node.outputs[0]].owner is node.outputs[0]
+        and layouts[node.outputs[0]].constant is None
+    }
 
 
 def place(plan: Plan) -> None:
@@ -296,7 +298,7 @@ def _may_overwrite(plan: Plan, node: Node, output: Tensor, owner: Tensor) -> boo
 
     All operands in that memory must be read exactly as the output is written.
     """
-    entry = KERNELS[type(node.op)]
+    entry = plan.kernels[node]
     count = len(node.outputs)
     positions = [i for i, tensor in enumerate(node.inputs) if plan.owner(tensor) is owner]
     if not isinstance(entry.inplace, bool) and len(positions) > 1:

@@ -1,7 +1,7 @@
 """Placements are checked by their definition: what overlaps in time is apart in memory."""
 
 from itertools import combinations
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -94,9 +94,9 @@ def test_no_blocks_and_empty_blocks_need_nothing() -> None:
 def test_many_blocks_are_placed_in_almost_linear_time() -> None:
     def seconds(count: int) -> float:
         blocks = [block(64 * (1 + i % 7), i, i + i % 13) for i in range(count)]
-        start = perf_counter()
+        start = process_time()
         place_blocks(blocks)
-        return perf_counter() - start
+        return process_time() - start
 
     small = min(seconds(5_000) for _ in range(3))
     assert min(seconds(40_000) for _ in range(3)) < 8 * 4 * small
