@@ -18,7 +18,7 @@ def concat(
 
 @view(ops.Flip)
 def flip(op: ops.Flip, x: Array) -> Array:
-    return np.flip(x, op.axes)
+    return np.flip(x, op.axes) if op.axes else x  # of a scalar it would make a copy
 
 
 @kernel(ops.Pad)
