@@ -169,7 +169,7 @@ class TensorMethods:
     def __iter__(self) -> Iterator[Tensor]:
         if not self.type.shape or not isinstance(self.type.shape[0], int):
             _not_run_yet(f"iterate over a tensor of type {self.type}", "its first size is unknown")
-        return iter([self[i] for i in range(self.type.shape[0])])
+        return iter(call("unstack", self))
 
     @property
     def T(self) -> Tensor:  # noqa: N802 - the Array API's name

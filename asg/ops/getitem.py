@@ -47,8 +47,8 @@ def getitem(x: Any, key: Any) -> Tensor:
 
     >>> import asg
     >>> x = asg.input("x", ("n", 4, 6))
-    >>> x[1:, ..., ::-2].shape, x[:, 0].shape, x[None, [0, 2], :, 1].shape
-    ((Dim('n - 1'), 4, 3), (Dim('n'), 6), (1, 2, 4))
+    >>> x[1:, ..., ::-2].shape, x[:, 0].shape, x[None, [0, 2], 1].shape
+    ((Dim('n - 1'), 4, 3), (Dim('n'), 6), (1, 2, 6))
     """
     x = as_tensor(x)
     entries = _expanded(key if isinstance(key, tuple) else (key,), x.ndim)
@@ -238,7 +238,8 @@ def _from_front(place: Any, size: Dim, what: str) -> Dim:
         return size + number
     raise TypeProblem(
         f"whether the {what} {place} is negative, that is, counts from the end, is not known",
-        "declare a larger minimum of its sizes (asg.dim('n', minimum=...)), or write it with max",
+        "write a plain negative number to count from the end (x[-5:] for x[n - 5:]), or declare "
+        "a larger minimum of its sizes (asg.dim('n', minimum=...))",
         DimError,
     )
 

@@ -118,7 +118,7 @@ def sliced_size(size: Dim, start: Dim, stop: Dim, step: int) -> Dim:
     >>> sliced_size(n, 1, n, 1), sliced_size(n, 0, n, 2), sliced_size(n, n - 1, -1, -1)
     (Dim('n - 1'), Dim('(n + 1)//2'), Dim('n'))
     >>> sliced_size(n, 2, n, 1), sliced_size(n, 0, 5, 1), sliced_size(10, 3, 8, 2)
-    (Dim('max(0, n - 2)'), Dim('min(5, n)'), 3)
+    (Dim('max(0, n - 2)'), Dim('min(n, 5)'), 3)
     """
     if step == 0:
         raise TypeProblem("the step of a slice is 0", "use 1, or -1 to go backwards", OperandError)
