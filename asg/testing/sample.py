@@ -59,8 +59,10 @@ class Sample:
 
     def __post_init__(self) -> None:
         """Refuse a sample whose parts do not fit each other."""
-        self._require(all(isinstance(each, np.ndarray) for each in self.operands),
+        self._require(all(isinstance(each, np.ndarray | np.generic) for each in self.operands),
                       "operands are NumPy arrays")  # fmt: skip
+        arrays = tuple(np.asarray(each) for each in self.operands)  # NumPy scalars have 0 axes
+        object.__setattr__(self, "operands", arrays)
         narrow = any(_is_float(each) and each.dtype != np.float64 for each in self.operands)
         self._require(not narrow or self.differentiate == (),
                       "floating operands are float64, or differentiate=() is said")  # fmt: skip
@@ -82,7 +84,7 @@ class Sample:
     @property
     def title(self) -> str:
         """``sum(axis=(0,), keepdims=False) of (2, 3), ties``."""
-        shapes = " ".join(str(each.shape) for each in self.operands)
+        shapes = " ".join(str(np.shape(each)) for each in self.operands)
         return f"{self.op!r} of {shapes or 'nothing'}" + (f", {self.label}" if self.label else "")
 
     @property

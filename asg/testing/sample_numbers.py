@@ -40,14 +40,19 @@ def number_problems(sample: Sample) -> list[str]:
 
 
 def value_tolerance(sample: Sample, dtype: DType) -> dict[str, float]:
-    """Allowed errors of values: elementwise ops per element, others also of the largest."""
+    """Allowed errors of values: elementwise ops per element, others also of the largest.
+
+    In narrow dtypes elementwise ops, too, may be off by a few units in the last place of the
+    largest element: backends round intermediate results differently. In float64 they may not.
+    """
     if not dtype.is_float:
         return {}
     relative = VALUE_TOLERANCE[dtype]
     if sample.tolerance > _DEFAULT_TOLERANCE:
         relative = max(relative, sample.tolerance * 1e-6)
-    exact = sample.op.category == "elementwise"
-    return {"relative": relative, "of_largest": 0.0 if exact else relative}
+    if sample.op.category != "elementwise":
+        return {"relative": relative, "of_largest": relative}
+    return {"relative": relative, "of_largest": 0.0 if dtype is float64 else relative / 10.0}
 
 
 class SampleRun:
