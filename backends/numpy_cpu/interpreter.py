@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import Context, copy_context
 from threading import Lock
 from time import perf_counter
 from typing import Any, NoReturn
@@ -42,6 +43,7 @@ class NumpyExecutable:
         self.graph = graph
         self._program = program = bind(graph)
         self._lock = Lock()
+        self._quiet = _quiet_context()
         self._feeds = [(i, a, a.shape, a.dtype) for i, a in program.feeds()]
         self._states = program.states
         self._schedule = program.schedule()
@@ -56,25 +58,28 @@ class NumpyExecutable:
         Raises:
             FeedError: an array has not the shape and dtype of its input; nothing was changed.
         """
-        with self._lock, np.errstate(all="ignore"):
-            for position, array in self._states:
-                if inputs[position] is not array:
-                    self._adopt(inputs)
-                    break
-            for position, array, shape, dtype in self._feeds:
-                given = inputs[position]
-                if given.shape != shape or given.dtype != dtype:
-                    _refuse(self.graph, position, given)
-                np.copyto(array, given)
-            try:
-                for function, args in self._schedule:
-                    function(*args)
-            except Exception as error:
-                self._tell_where(error, function, args)
-                raise
-            results = [array if kept else array.copy() for array, kept in self._results]
-            for function, args in self._finish:
+        with self._lock:
+            return self._quiet.run(self._step, inputs)
+
+    def _step(self, inputs: Sequence[Array]) -> list[Array]:
+        for position, array in self._states:
+            if inputs[position] is not array:
+                self._adopt(inputs)
+                break
+        for position, array, shape, dtype in self._feeds:
+            given = inputs[position]
+            if given.shape != shape or given.dtype != dtype:
+                _refuse(self.graph, position, given)
+            array[...] = given
+        try:
+            for function, args in self._schedule:
                 function(*args)
+        except Exception as error:
+            self._tell_where(error, function, args)
+            raise
+        results = [array if kept else array.copy() for array, kept in self._results]
+        for function, args in self._finish:
+            function(*args)
         return results
 
     def _adopt(self, inputs: Sequence[Array]) -> None:
@@ -114,33 +119,18 @@ class NumpyExecutable:
 
         Runs the same kernels without any reuse of memory; the variables stay as they are.
         """
-        with self._lock, np.errstate(all="ignore"):
+        with self._lock:
             if self._everything is None:
                 self._everything = bind(self.graph, reuse=False)
-            program = self._everything
-            _copy_in(program, inputs)
-            for function, args in program.schedule():
-                function(*args)
-            return {tensor: array.copy() for tensor, array in program.arrays.items()}
+            return self._quiet.run(_all_values, self._everything, inputs)
 
     def time_nodes(self, inputs: Sequence[Array], steps: int = 1) -> list[tuple[Node, float]]:
         """Mean seconds per node over some steps; the variables stay as they are.
 
         Views and constants take no time and are not listed.
         """
-        program = self._program
-        totals = [0.0] * len(program.steps)
-        with self._lock, np.errstate(all="ignore"):
-            given, before = [np.array(each) for each in inputs], program.state_memory.copy()
-            try:
-                for _ in range(steps):
-                    _copy_in(program, given)
-                    for i, (_, calls) in enumerate(program.steps):
-                        totals[i] += _seconds(calls)
-            finally:
-                np.copyto(program.state_memory, before)
-        nodes = [node for node, _ in program.steps]
-        return [(node, total / steps) for node, total in zip(nodes, totals, strict=True)]
+        with self._lock:
+            return self._quiet.run(_timed, self._program, inputs, steps)
 
 
 def evaluate(graph: Graph, inputs: Sequence[Array] = ()) -> list[Array]:
@@ -178,6 +168,34 @@ def _check_all(program: Program, inputs: Sequence[Array]) -> None:
 def _refuse(graph: Graph, position: int, given: Array) -> NoReturn:
     name, wanted = graph.input_names[position], graph.inputs[position].type
     raise FeedError(f"{name!r} is {wanted}, given {given.dtype}{list(given.shape)}")
+
+
+def _quiet_context() -> Context:
+    """A context in which NumPy does not speak of overflow and the like, entered cheaply."""
+    context = copy_context()
+    context.run(np.seterr, all="ignore")
+    return context
+
+
+def _all_values(program: Program, inputs: Sequence[Array]) -> dict[Tensor, Array]:
+    _copy_in(program, inputs)
+    for function, args in program.schedule():
+        function(*args)
+    return {tensor: array.copy() for tensor, array in program.arrays.items()}
+
+
+def _timed(program: Program, inputs: Sequence[Array], steps: int) -> list[tuple[Node, float]]:
+    totals = [0.0] * len(program.steps)
+    given, before = [np.array(each) for each in inputs], program.state_memory.copy()
+    try:
+        for _ in range(steps):
+            _copy_in(program, given)
+            for i, (_, calls) in enumerate(program.steps):
+                totals[i] += _seconds(calls)
+    finally:
+        np.copyto(program.state_memory, before)
+    nodes = [node for node, _ in program.steps]
+    return [(node, total / steps) for node, total in zip(nodes, totals, strict=True)]
 
 
 def _seconds(calls: Sequence[Call]) -> float:
