@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asg.core.convert import as_tensor
 from asg.core.dim import Dim
-from asg.core.dtype import DType, as_dtype
+from asg.core.dtype import DType, as_dtype, fits, iinfo
 from asg.core.op import Op
 from asg.core.registry import public
 from asg.core.tensor import Tensor
@@ -36,6 +37,15 @@ class Cast(Op):
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
         (x,), (dy,) = inputs, cotangents
         return [astype(dy, x.dtype)]
+
+    def range_of(self, source: DType) -> tuple[float, float]:
+        """For floats to integers: below the first, and from the second on, x is out of range.
+
+        Both are numbers of ``source``: powers of two, or infinities where it does not reach them.
+        """
+        limits = iinfo(self.dtype)
+        low, high = float(limits.min), float(limits.max + 1)
+        return low if fits(low, source) else -math.inf, high if fits(high, source) else math.inf
 
 
 @public

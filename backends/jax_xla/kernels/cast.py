@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from asg.core.dtype import as_dtype, iinfo
@@ -24,10 +25,12 @@ def cast(op: ops.Cast, x: jax.Array) -> jax.Array:
 def _float_to_integer(op: ops.Cast, x: jax.Array) -> jax.Array:
     """Said in full: what a conversion does with NaN and out of range differs between machines."""
     limits = iinfo(op.dtype)
-    above, below = x >= float(limits.max + 1), x < float(limits.min)
+    low, high = op.range_of(as_dtype(x.dtype))
+    below, above = x < low, x >= high
     inside = jnp.where(above | below | jnp.isnan(x), jnp.zeros_like(x), x)
     whole = lax.convert_element_type(inside, op.dtype.numpy)
-    return jnp.where(above, limits.max, jnp.where(below, limits.min, whole)).astype(op.dtype.numpy)
+    least, largest = (np.array(each, op.dtype.numpy) for each in (limits.min, limits.max))
+    return jnp.where(above, largest, jnp.where(below, least, whole))
 
 
 @kernel(ops.StopGradient)

@@ -16,11 +16,11 @@ def cast(op: ops.Cast, inputs: list[Array], outputs: list[Array], scratch: Scrat
     if op.dtype.is_bool:
         return [(np.not_equal, (x, 0, out))]
     convert: Call = (np.copyto, (out, x, "unsafe"))
-    if as_dtype(x.dtype).is_float and op.dtype.is_integer:
+    source = as_dtype(x.dtype)
+    if source.is_float and op.dtype.is_integer:
         limits = iinfo(op.dtype)
-        edges = (x.dtype.type(limits.min), x.dtype.type(limits.max + 1))
         chosen = scratch(x.shape, np.bool_)
-        return [convert, (_limit, (x, out, chosen, edges, (limits.min, limits.max)))]
+        return [convert, (_limit, (x, out, chosen, op.range_of(source), (limits.min, limits.max)))]
     return [convert]
 
 
@@ -28,7 +28,7 @@ def _limit(
     x: Array,
     out: Array,
     chosen: Array,
-    edges: tuple[np.generic, np.generic],
+    edges: tuple[float, float],
     limits: tuple[int, int],
 ) -> None:
     """What the hardware makes of NaN and of numbers out of range replaced by 0 and the limits."""

@@ -59,8 +59,7 @@ def where(op: ops.Where, inputs: list[Array], outputs: list[Array], scratch: Scr
     x, y, out = (each.view(bits) for each in (inputs[1], inputs[2], outputs[0]))
     mask = scratch(condition.shape, bits)
     return [
-        (np.copyto, (mask, condition)),
-        (np.negative, (mask, mask)),
+        (np.negative, (condition.view(np.int8), mask)),
         (np.bitwise_xor, (x, y, out)),
         (np.bitwise_and, (out, mask, out)),
         (np.bitwise_xor, (out, y, out)),
