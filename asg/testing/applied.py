@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from asg.autodiff.vjp import pullback
-from asg.core.dim import Dim, parse_dim, symbol, symbols_of
+from asg.core.dim import Dim, free_symbols, parse_dim, symbol, symbols_of
 from asg.core.dtype import DType, as_dtype
 from asg.core.graph import placeholder_name
 from asg.core.op import Op
@@ -104,6 +104,13 @@ class Applied:
     def second_by_cotangents(self) -> tuple[Tensor | None, ...]:
         """The part of ``second`` by the cotangents."""
         return self.second[len(self.wrt) :]
+
+    @cached_property
+    def witnesses(self) -> tuple[Tensor, ...]:
+        """Inputs that bind the sizes which outputs have and no operand has (random bits, say)."""
+        bound = free_symbols(size for tensor in self.inputs for size in tensor.shape)
+        chosen = [out for out in self.outputs if free_symbols(out.shape).keys() - bound.keys()]
+        return self._inputs_like("w", chosen)
 
     def _inputs_like(self, letter: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
         return tuple(

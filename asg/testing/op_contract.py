@@ -81,7 +81,7 @@ def _sampled(op_class: type[Op], samples: Sequence[Sample]) -> Iterator[str]:
     if not samples:
         yield "no samples are registered (asg/testing/samples)"
     elif op_class.operands and all(sample.symbolic is None for sample in samples):
-        yield "no sample names symbolic sizes"
+        yield "no sample names symbolic sizes (for those in attributes, give symbolic_op)"
     for sample in samples:
         if type(sample.op) is not op_class:
             yield f"sample {sample.title} is of another op"

@@ -11,6 +11,7 @@ from asg.compiler.driver import Executable
 from asg.compiler.driver import compile as compile_graph
 from asg.compiler.loader import load_backend
 from asg.core.graph import Graph
+from asg.core.tensor import Tensor
 from asg.passes.pipeline import lower_for
 from asg.testing.comparison import difference
 
@@ -27,9 +28,15 @@ def evaluate(
     feeds: Mapping[str, Array],
     backend: str = "numpy",
     optimized: bool = False,
+    witnesses: Sequence[Tensor] = (),
 ) -> dict[str, Array]:
-    """Values by name, on one backend, by the default pipeline or with nothing but lowering."""
+    """Values by name, on one backend, by the default pipeline or with nothing but lowering.
+
+    ``witnesses`` are inputs that the outputs do not use: their arrays bind sizes.
+    """
     graph = _stateless(Graph(dict(outputs)))
+    if witnesses:
+        graph = _stateless(Graph(dict(outputs), inputs=[*graph.inputs, *witnesses]))
     given = {name: feeds[name] for name in graph.input_names}
     compiled = compile_graph(graph, backend) if optimized else compile_plainly(graph, backend)
     results = compiled(**given)

@@ -31,8 +31,8 @@ class Sample:
         oracle: the value computed from the same arrays without asg (a tuple for several outputs);
             None only for composites, whose value is that of their decomposition.
         symbolic: the shape of every operand with names for sizes, such as
-            ``(("batch", 3), (3,))``; the names are bound by the operands. None when the op needs
-            literal sizes.
+            ``(("batch", 3), (3,))``; the names are bound by the operands (and, for sizes that no
+            operand has, by the outputs). None when the op needs literal sizes.
         symbolic_op: the op for the symbolic form when attributes hold sizes.
         differentiate: operand positions to differentiate by; None: every floating operand.
         kink: for operands at ties and kinks, where finite differences mean nothing: the

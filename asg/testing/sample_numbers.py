@@ -17,7 +17,7 @@ from asg.testing.comparison import difference
 from asg.testing.derivatives import Derivatives, derivative_problems
 from asg.testing.parity import compile_plainly, evaluate
 from asg.testing.sample import Sample
-from asg.testing.sample_types import collected
+from asg.testing.sample_types import collected, witness_feeds
 
 VALUE_TOLERANCE = {float64: 1e-12, float32: 1e-5, float16: 4e-3, bfloat16: 3e-2}
 GRADIENT_TOLERANCE = 1e-10
@@ -238,7 +238,8 @@ def _symbolic_values(run: SampleRun) -> Iterator[str]:
     if run.sample.symbolic is None:
         return
     symbolic = apply_symbolic(run.sample, run.applied.prefix)
-    found = evaluate(first_order(symbolic), run.feeds)
+    feeds = {**run.feeds, **witness_feeds(run.applied, symbolic)}
+    found = evaluate(first_order(symbolic), feeds, witnesses=symbolic.witnesses)
     for name, value in found.items():
         wanted = run.numbers.get(name)
         problem = "no such gradient for literal sizes"

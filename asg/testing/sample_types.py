@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
+
+import numpy as np
 
 from asg.analysis.constraint import bind_dims
 from asg.core.dim import Dim, evaluate, known_nonnegative
 from asg.core.dtype import as_dtype
-from asg.core.graph import Graph
+from asg.core.graph import Graph, placeholder_name
 from asg.core.op import Op
 from asg.core.registry import FUNCTIONS
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType
 from asg.core.verify import verify
 from asg.passes.specialise import substitute_op
-from asg.testing.applied import Applied, apply_sample, apply_symbolic, oracle_values
+from asg.testing.applied import Applied, Array, apply_sample, apply_symbolic, oracle_values
 from asg.testing.sample import Sample
 
 Binding = dict[str, int]
@@ -121,7 +124,7 @@ def _same_types(
 
 
 def _symbolic_types(static: Applied, symbolic: Applied) -> Iterator[str]:
-    binding = binding_of(symbolic)
+    binding = binding_of(static, symbolic)
     if substitute_op(symbolic.op, binding) != static.op:
         yield f"{symbolic.op} with {binding} is not {static.op}"
     for wanted, output in zip(static.outputs, symbolic.outputs, strict=True):
@@ -135,12 +138,28 @@ def _symbolic_types(static: Applied, symbolic: Applied) -> Iterator[str]:
         yield f"flops {cost} is negative"
 
 
-def binding_of(symbolic: Applied) -> Binding:
-    """The numbers that the operands give to the symbols, all checks of the op included."""
-    types = [tensor.type for tensor in symbolic.inputs]
+def binding_of(static: Applied, symbolic: Applied) -> Binding:
+    """The numbers of the symbols: those that operands and witnesses have, all checks included."""
+    tensors = [*symbolic.inputs, *symbolic.witnesses]
     shapes = [array.shape for array in symbolic.arrays]
+    shapes += [array.shape for array in witness_feeds(static, symbolic).values()]
     checks = [check for output in symbolic.outputs for check in output.node.checks]
-    return bind_dims([f"operand {i}" for i in range(len(types))], types, shapes, checks)
+    names = [placeholder_name(tensor) for tensor in tensors]
+    return bind_dims(names, [tensor.type for tensor in tensors], shapes, checks)
+
+
+def witness_feeds(static: Applied, symbolic: Applied) -> dict[str, Array]:
+    """Zeros in the literal shapes of the outputs that witnesses stand for."""
+    literal = {
+        output.shape: like.shape
+        for output, like in zip(symbolic.outputs, static.outputs, strict=True)
+    }
+    shapes: dict[str, Any] = {placeholder_name(w): literal[w.shape] for w in symbolic.witnesses}
+    dtypes = [w.dtype.numpy for w in symbolic.witnesses]
+    return {
+        name: np.zeros(shape, dtype)
+        for (name, shape), dtype in zip(shapes.items(), dtypes, strict=True)
+    }
 
 
 def _text(applied: Applied) -> Iterator[str]:

@@ -252,7 +252,7 @@ def test_defects_of_the_class() -> None:
     no_rules = op_with(vjp=None, decompose=None)
     assert any("state differentiable = False" in problem for problem in broken(no_rules))
     assert any("no sample is compared" in p for p in broken(op_with(), differentiate=()))
-    assert "no sample names symbolic sizes" in broken(op_with(), symbolic=None)
+    assert any("no sample names symbolic" in p for p in broken(op_with(), symbolic=None))
     elementwise = broken(op_with(category="elementwise"))
     assert {"no sample of scalars", "no sample without elements"} <= set(elementwise)
 
