@@ -53,10 +53,14 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     rows, columns = normalize_axis(axis1, x.ndim), normalize_axis(axis2, x.ndim)
     if rows == columns:
         raise TypeProblem(f"axis1 and axis2 are both {rows}", "a diagonal needs two axes")
+    return Diagonal()(_square(matrices(x, rows, columns), max(-offset, 0), max(offset, 0)))
+
+
+def matrices(x: Tensor, rows: int, columns: int) -> Tensor:
+    """x with two of its axes moved behind the others."""
     rest = tuple(axis for axis in range(x.ndim) if axis not in (rows, columns))
-    if (*rest, rows, columns) != tuple(range(x.ndim)):
-        x = PermuteDims((*rest, rows, columns))(x)
-    return Diagonal()(_square(x, max(-offset, 0), max(offset, 0)))
+    axes = (*rest, rows, columns)
+    return x if axes == tuple(range(x.ndim)) else PermuteDims(axes)(x)
 
 
 def _square(x: Tensor, row: int, column: int) -> Tensor:

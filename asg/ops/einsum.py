@@ -13,7 +13,7 @@ from asg.core.op import Op
 from asg.core.registry import call, public
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem, require_equal
-from asg.ops.diagonal import diagonal
+from asg.ops.diagonal import Diagonal, matrices
 from asg.ops.einsum_pair import contracted, permuted
 from asg.ops.einsum_path import contraction_order
 from asg.ops.linalg import matmul
@@ -152,7 +152,7 @@ def _without_repeats(x: Tensor, term: str) -> tuple[Tensor, str]:
     for label in dict.fromkeys(term):
         while term.count(label) > 1:
             first, last = term.index(label), term.rindex(label)
-            x = diagonal(x, 0, first, last)  # its axis comes last
+            x = Diagonal()(matrices(x, first, last))  # its axis comes last
             term = term[:first] + term[first + 1 : last] + term[last + 1 :] + label
     return x, term
 

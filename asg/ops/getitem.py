@@ -10,7 +10,7 @@ import numpy as np
 from asg.core.convert import as_tensor
 from asg.core.dim import Dim, SymbolicDim, known_less, known_less_equal, known_nonnegative, product
 from asg.core.dtype import int32, int64
-from asg.core.errors import DimError, DtypeError, OperandError
+from asg.core.errors import AsgError, DimError, DtypeError, OperandError
 from asg.core.registry import call, public
 from asg.core.tensor import Tensor
 from asg.core.types import TypeProblem
@@ -101,7 +101,10 @@ def _classified(value: Any) -> Entry:
 def _index_tensor(value: Any) -> Tensor:
     if isinstance(value, list) and not value:
         value = np.zeros(0, np.int32)
-    tensor = as_tensor(value)
+    try:
+        tensor = as_tensor(value)
+    except AsgError as error:
+        raise TypeProblem(f"{value!r} is no index: {error}", error=OperandError) from None
     if tensor.dtype.is_bool:
         raise _mask_problem(f"a mask of type {tensor.type}")
     if not tensor.dtype.is_integer:
