@@ -3,6 +3,7 @@
 The names are those of the Array API where it has one.
 """
 
+from asg.ops import getitem as getitem  # x[key]
 from asg.ops.activation import elu, gelu, leaky_relu, log_softmax, relu, silu, softmax, softplus
 from asg.ops.cast import astype, stop_gradient
 from asg.ops.compare import (
@@ -26,6 +27,8 @@ from asg.ops.compare import (
     logical_xor,
     not_equal,
 )
+from asg.ops.diagonal import diagonal, trace
+from asg.ops.einsum import dot, einsum, tensordot
 from asg.ops.elementwise import (
     add,
     clip,
@@ -65,7 +68,18 @@ from asg.ops.elementwise_unary import (
     trunc,
 )
 from asg.ops.index import one_hot, scatter_add, scatter_add_along_axis, take, take_along_axis
-from asg.ops.join import concat, concatenate, flip, pad, split, stack, unstack
+from asg.ops.join import (
+    concat,
+    concatenate,
+    flip,
+    pad,
+    repeat,
+    roll,
+    split,
+    stack,
+    tile,
+    unstack,
+)
 from asg.ops.leaf import (
     constant,
     dim_size,
@@ -99,20 +113,22 @@ from asg.ops.shape import (
 from asg.ops.statistics import logsumexp, mean, std, var
 
 __all__ = [
-    "abs", "add", "all", "any", "argmax", "argmin", "assume_shape", "astype",
+    "abs", "add", "all", "any", "argmax", "argmin", "assume_shape", "astype", 
     "binary_cross_entropy", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "ceil", "clip",
-    "concat", "concatenate", "constant", "cos", "cross_entropy", "dim_size", "divide", "elu",
-    "equal", "erf", "exp", "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide",
-    "full", "full_like", "gelu", "greater", "greater_equal", "huber_loss", "input", "iota",
-    "isfinite", "isinf", "isnan", "l1_loss", "layer_norm", "leaky_relu", "less", "less_equal",
-    "log", "log1p", "log2", "log_softmax", "logaddexp", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum",
-    "mean", "min", "minimum", "moveaxis", "mse_loss", "multiply", "negative", "not_equal",
-    "one_hot", "ones", "ones_like", "outer", "pad", "permute_dims", "positive", "pow", "prod",
-    "reciprocal", "relu", "remainder", "reshape", "rms_norm", "round", "rsqrt", "scatter_add",
-    "scatter_add_along_axis", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "split",
-    "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes",
-    "take", "take_along_axis", "tanh", "transpose", "trunc", "unstack", "var", "vdot", "vecdot",
-    "where", "zeros", "zeros_like",
+    "concat", "concatenate", "constant", "cos", "cross_entropy", "diagonal", "dim_size", "divide",
+    "dot", "einsum", "elu", "equal", "erf", "exp", "expand_dims", "expm1", "flatten",
+    "flip", "floor", "floor_divide", "full", "full_like", "gelu", "greater",
+    "greater_equal", "huber_loss", "input", "iota", "isfinite", "isinf", "isnan", "l1_loss",
+    "layer_norm", "leaky_relu", "less", "less_equal", "log", "log1p", "log2", "log_softmax",
+    "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
+    "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "moveaxis", "mse_loss",
+    "multiply", "negative", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad",
+    "permute_dims", "positive", "pow", "prod", 
+    "reciprocal", "relu", "remainder", "repeat", "reshape", "rms_norm", "roll", "round", "rsqrt",
+    "scatter_add", "scatter_add_along_axis", "sigmoid", "sign", "silu", "sin", "softmax",
+    "softplus", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "stop_gradient", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tanh",
+    "tensordot", "tile", "trace", "transpose", "trunc", "unstack", "var", "vdot",
+    "vecdot", "where", "zeros", "zeros_like",
 ]  # fmt: skip
