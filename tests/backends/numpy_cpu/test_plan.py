@@ -1,6 +1,7 @@
 """Which values share memory: every case that must, and every case that must not."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -295,6 +296,18 @@ def test_several_variables_are_updated_by_one_node(two_outputs: type[Op]) -> Non
     assert executable.plan.places[difference].memory == "state"
     values = executable([np.full((3, 4), 5.0), np.full((3, 4), 3.0)])
     assert (values[0] == 8).all() and (values[1] == 2).all()
+
+
+def test_pairs_are_promised_of_distinct_operands_only(
+    two_outputs: type[Op], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    either = replace(table.KERNELS[two_outputs], inplace=((0, 0), (0, 1)))
+    monkeypatch.setitem(table.KERNELS, two_outputs, either)
+    x, y = x34("x"), x34("y")
+    total, _ = two_outputs().apply(x, y)
+    assert places(Graph(total=total))[total].sharing == "in place"
+    total, _ = two_outputs().apply(x, x)
+    assert places(Graph(total=total))[total].sharing == "own"
 
 
 @pytest.fixture
