@@ -1,5 +1,6 @@
 """Datasets: shape of what they give, splits, and refusals."""
 
+import subprocess
 import sys
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from asg.core.errors import MissingLibrary, OperandError, UnknownName
-from asg.data import Dataset, load, names
+from asg.data import Dataset, digits, load, names
 
 
 def numbers(length: int) -> Dataset:
@@ -106,10 +107,28 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         load("digit")
 
 
+@pytest.mark.parametrize("file", [digits.FILE, "datasets/data/gone.csv.gz"])
+def test_digits_are_those_that_scikit_learn_loads(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    monkeypatch.setattr(digits, "FILE", file)
+    found = load("digits").arrays
+    assert np.array_equal(found["images"], (images / 16).astype(np.float32))
+    assert np.array_equal(found["labels"], labels)
+
+
+def test_loading_digits_does_not_wait_for_scikit_learn() -> None:
+    """Its import takes seconds, several times as long as the training."""
+    code = "import sys, asg.data; asg.data.load('digits'); sys.exit('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_without_scikit_learn_the_message_is_the_line_that_adds_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in ("sklearn", "sklearn.datasets"):
-        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(digits, "find_spec", lambda name: None)
     with pytest.raises(MissingLibrary, match=r"pip install 'asg-compiler\[data\]'"):
         load("digits")

@@ -1,0 +1,83 @@
+"""``asg COMMAND``: finds the command, and turns errors into one line and an exit code.
+
+Exit codes: 0 done; 1 the run failed; 2 the command was not understood; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+
+import asg
+from asg.core.errors import AsgError, ConfigError, MissingLibrary, UnknownName
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+# A command is a module with a function run(arguments) -> exit code, imported when it is called.
+COMMANDS = {"train": ("asg.cli.train", "train a classifier and write its weights and curves")}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code.
+
+    Args:
+        arguments: without the name of the program; by default those of the process.
+    """
+    try:
+        return _dispatch(list(sys.argv[1:] if arguments is None else arguments))
+    except (ConfigError, UnknownName, MissingLibrary) as error:
+        return _fail(str(error), USAGE)
+    except AsgError as error:
+        return _fail(str(error), FAILED)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has left (asg train | head): what is still buffered must not raise at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    first = arguments[0] if arguments else "--help"
+    if first in ("-h", "--help"):
+        print(_help())
+        return DONE
+    if first == "--version":
+        print(f"asg {asg.__version__}")
+        return DONE
+    if first not in COMMANDS:
+        raise ConfigError(_unknown(first))
+    return int(import_module(COMMANDS[first][0]).run(arguments[1:]))
+
+
+def _help() -> str:
+    lines = [f"  {name:<10} {what}" for name, (_, what) in COMMANDS.items()]
+    return "\n".join([
+        "usage: asg COMMAND [OPTIONS]",
+        "",
+        "A static-graph compiler for tensor programs.",
+        "",
+        "commands:",
+        *lines,
+        "",
+        "options:",
+        "  -h, --help of asg, or of a command: asg train --help",
+        "  --version  the version of asg",
+    ])  # fmt: skip
+
+
+def _unknown(name: str) -> str:
+    kind, known = ("option", ["--help", "--version"]) if name.startswith("-") else ("command", [])
+    choices = known or list(COMMANDS)
+    close = get_close_matches(name, choices, 1)
+    hint = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(choices)}"
+    return f"unknown {kind} {name}. {hint}"

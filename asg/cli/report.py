@@ -1,0 +1,150 @@
+"""What `asg train` shows: a few lines about the run, a line per epoch, the results.
+
+On a terminal a bar with the remaining time stands below the lines; elsewhere there are only plain
+lines, without control codes.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asg
+from asg.train.config import TrainConfig
+from asg.train.summary import StepMemory, op_counts, parameter_count, step_memory
+from asg.train.trainer import Epoch, Training
+
+Print = Callable[[str], None]
+
+
+def say(line: str) -> None:
+    """One line, at once: the output may be a pipe that somebody watches."""
+    print(line, flush=True)
+
+
+def title_lines(config: TrainConfig, file: str | None, options: Mapping[str, Any]) -> list[str]:
+    """What runs, and where its settings came from."""
+    origin = file or "defaults"
+    if options:
+        listed = ", ".join(f"{key}={_text(value)}" for key, value in options.items())
+        origin += f" + {counted(len(options), 'option')} ({listed})"
+    return [f"asg {asg.__version__} | backend {_backend(config.backend)} | config {origin}"]
+
+
+def _text(value: Any) -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _backend(name: str) -> str:
+    if name != "numpy":
+        return name
+    from threadpoolctl import threadpool_info
+
+    pools = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return f"numpy ({counted(max(pools), 'thread')})" if pools else name
+
+
+def summary_lines(training: Training) -> list[str]:
+    """The data, the model and the graph."""
+    config, train = training.config, training.batches.dataset
+    widths = "-".join(map(str, (training.features, *config.hidden, training.classes)))
+    return [
+        f"data    {train.name}: {len(train)} train / {len(training.test_batches.dataset)} test, "
+        f"{training.features} features, {training.classes} classes ({train.source})",
+        f"model   {widths}, {parameter_count(training):,} parameters; "
+        f"{config.optimizer.name}, learning rate {config.optimizer.lr:g}",
+        _graph_line(training),
+    ]
+
+
+def _graph_line(training: Training) -> str:
+    counts = op_counts(training.graph, training.session.executable.optimized)
+    change = round(100 * (counts.optimised - counts.step) / counts.step)
+    memory = step_memory(training.program)
+    return (
+        f"graph   forward {counts.forward} ops -> with gradient {counts.gradient} "
+        f"-> with update {counts.step} -> optimised {counts.optimised} ({change:+d} %)"
+        + (f"   {_memory(memory)}" if memory else "")
+    )
+
+
+def _memory(memory: StepMemory) -> str:
+    text = f"memory of a step {memory.planned / 1000:.0f} kB"
+    if memory.separate is None:
+        return text
+    return f"{text}, without reuse {memory.separate / 1000:.0f} kB"
+
+
+def epoch_line(epoch: Epoch, epochs: int) -> str:
+    """``epoch  3/30  loss 0.752  acc 0.879  test_loss 0.602  test_acc 0.892  65k samples/s``."""
+    number = f"{epoch.epoch:>{len(str(epochs))}}/{epochs}"
+    return (
+        f"epoch {number}  loss {epoch.loss:.4f}  acc {epoch.accuracy:.4f}  "
+        f"test_loss {epoch.test_loss:.4f}  test_acc {epoch.test_accuracy:.4f}  "
+        f"{epoch.samples_per_second / 1000:.1f}k samples/s"
+    )
+
+
+def result_lines(history: list[Epoch], epochs: int, seconds: float) -> list[str]:
+    """How long it took and how good it got."""
+    if not history:
+        return [f"stopped after {seconds:.1f} s, before the end of the first epoch"]
+    best = max(history, key=lambda epoch: epoch.test_accuracy)
+    last = len(history)
+    how = "done in" if last == epochs else f"stopped after {counted(last, 'epoch')} and"
+    return [
+        f"{how} {seconds:.1f} s   test accuracy {history[-1].test_accuracy:.4f} "
+        f"(best {best.test_accuracy:.4f} in epoch {best.epoch})"
+    ]
+
+
+def files_line(folder: Path, names: list[str]) -> str:
+    """``wrote   runs/digits-0001/{config.yaml, history.jsonl}``."""
+    return f"wrote   {folder}{os.sep}{{{', '.join(names)}}}"
+
+
+def again_line(config_file: Path) -> str:
+    """The command that repeats the run."""
+    return f"again   {_program()} train --config {shlex.quote(str(config_file))}"
+
+
+def _program() -> str:
+    """How the user started asg: ``asg``, or ``.venv/bin/python -m asg``."""
+    if os.path.basename(sys.argv[0]) != "__main__.py":
+        return "asg"
+    python = os.path.relpath(sys.executable)
+    return f"{shlex.quote(python) if not python.startswith('..') else 'python'} -m asg"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 thread``, ``2 threads``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+@contextmanager
+def progress(epochs: int, batches: int) -> Iterator[tuple[Print, Callable[[int, int], None]]]:
+    """Gives two functions: one prints a line, the other is told (epoch, batch) of each step."""
+    if not (sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"):
+        yield say, lambda epoch, batch: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        BarColumn(),
+        TextColumn("eta"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task("", total=epochs * batches, epoch=1, epochs=epochs)
+        yield (
+            lambda line: bar.console.print(line, markup=False, soft_wrap=True),
+            lambda epoch, batch: bar.update(
+                task, completed=(epoch - 1) * batches + batch, epoch=epoch
+            ),
+        )

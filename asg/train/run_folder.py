@@ -1,0 +1,114 @@
+"""The folder of one run, and everything that is written into it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from asg.core.errors import FileError
+from asg.core.graph import Graph
+from asg.io import save_arrays, write_text
+from asg.train.config import TrainConfig, as_values
+from asg.train.config_file import config_text
+from asg.train.curves import curves_svg
+from asg.train.trainer import Epoch, Training
+
+CONFIG, HISTORY, CURVES = "config.yaml", "history.jsonl", "curves.svg"
+MODEL, STEP = "model.safetensors", "step.svg"
+
+
+def create_run_folder(parent: str | os.PathLike[str], name: str) -> Path:
+    """A new folder ``parent/name-0001``, or the number after the largest there is.
+
+    Making the folder is what claims the number, so runs that start at once get different ones.
+
+    Raises:
+        FileError: the system refuses.
+    """
+    folder = Path(parent)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + max(_numbers(folder, name), default=0)
+        while True:
+            made = folder / f"{name}-{number:04d}"
+            try:
+                made.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return made
+    except OSError as error:
+        raise FileError(f"cannot make a folder in {folder}: {error.strerror or error}") from error
+
+
+def _numbers(folder: Path, name: str) -> list[int]:
+    pattern = re.compile(re.escape(name) + r"-(\d+)")
+    matches = (pattern.fullmatch(entry.name) for entry in folder.iterdir())
+    return [int(match[1]) for match in matches if match]
+
+
+class RunFolder:
+    """Writes the files of a run; each is whole and durable once its method returns.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """The folder is there, and empty."""
+        self.path = path
+
+    def write_config(self, config: TrainConfig) -> None:
+        """The resolved configuration, which repeats the run."""
+        write_text(self.path / CONFIG, config_text(as_values(config)))
+
+    def append_epoch(self, epoch: Epoch) -> None:
+        """One line of JSON, on disk before the next epoch begins.
+
+        Raises:
+            FileError: the system refuses.
+        """
+        line = json.dumps(asdict(epoch), allow_nan=False) + "\n"
+        path = self.path / HISTORY
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def write_step(self, graph: Graph) -> None:
+        """The picture of the training step.
+
+        Raises:
+            MissingLibrary: nothing that can lay a graph out is installed.
+        """
+        graph.render(self.path / STEP)
+
+    def write_model(self, training: Training) -> None:
+        """The parameters as they are."""
+        save_arrays(self.path / MODEL, training.parameters(), _facts(training))
+
+    def write_curves(self, training: Training) -> None:
+        """Loss and accuracy of the finished epochs; at least one."""
+        title = f"Training on {training.config.dataset}"
+        write_text(self.path / CURVES, curves_svg(training.history, title))
+
+    @property
+    def written(self) -> list[str]:
+        """The names of the files there are, sorted; leftovers of failed writes do not count."""
+        return sorted(entry.name for entry in self.path.iterdir() if not entry.name.startswith("."))
+
+
+def _facts(training: Training) -> Mapping[str, str]:
+    """What the header of the parameters tells; ``format`` is what PyTorch's readers look for."""
+    facts: dict[str, Any] = {"format": "pt", "producer": "asg", "epochs": len(training.history)}
+    if training.history:
+        facts["test_accuracy"] = training.history[-1].test_accuracy
+    return {key: str(value) for key, value in facts.items()}
