@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from asg.core.convert import as_tensor
 from asg.core.dim import Dim, dim_max, dim_min
-from asg.core.registry import public
+from asg.core.registry import call, public
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem, normalize_axis, require_equal
 from asg.ops.join import Pad
+from asg.ops.leaf import iota, zeros_like
 from asg.ops.shape import AssumeShape, PermuteDims, Reshape, ShapeOp
 from asg.ops.slicing import Select, Slice
 
@@ -82,4 +84,35 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     >>> asg.run(asg.trace(asg.constant([[1.0, 2.0], [3.0, 4.0]]))).item()
     5.0
     """
-    return diagonal(x, offset, axis1, axis2).sum(-1)
+    return call("sum", diagonal(x, offset, axis1, axis2), -1)
+
+
+@public
+def tril(x: Any, k: int = 0) -> Tensor:
+    """Matrices with zeros above diagonal ``k`` (counted to the right of the main one).
+
+    >>> import asg
+    >>> asg.run(asg.tril(asg.ones((3, 3), "int32"))).tolist()
+    [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    """
+    return _kept_part(x, lambda rows, columns: columns <= rows + k)
+
+
+@public
+def triu(x: Any, k: int = 0) -> Tensor:
+    """Matrices with zeros below diagonal ``k`` (counted to the right of the main one).
+
+    >>> import asg
+    >>> asg.run(asg.triu(asg.ones((2, 3), "int32"), 1)).tolist()
+    [[0, 1, 1], [0, 0, 1]]
+    """
+    return _kept_part(x, lambda rows, columns: columns >= rows + k)
+
+
+def _kept_part(x: Any, keeps: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Matrices with zeros where ``keeps(row, column)`` is false."""
+    x = as_tensor(x)
+    if x.ndim < 2:
+        raise TypeProblem(f"x has {x.ndim} axes, a matrix needs two", "expand_dims adds an axis")
+    rows, columns = iota((x.shape[-2], 1)), iota((1, x.shape[-1]), axis=1)
+    return call("where", keeps(rows, columns), x, zeros_like(x))

@@ -7,7 +7,7 @@ from string import ascii_letters
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asg.core.convert import as_operands, as_tensor, common_dtype
-from asg.core.dim import Dim
+from asg.core.dim import Dim, product
 from asg.core.errors import OperandError
 from asg.core.op import Op
 from asg.core.registry import call, public
@@ -15,7 +15,7 @@ from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem, require_equal
 from asg.ops.diagonal import Diagonal, matrices
 from asg.ops.einsum_pair import contracted, permuted
-from asg.ops.einsum_path import contraction_order
+from asg.ops.einsum_path import contraction_order, product_term
 from asg.ops.linalg import matmul
 from asg.ops.shape import AssumeShape, Tensors, ordered_axes, squeeze
 
@@ -63,6 +63,19 @@ class Einsum(Op):
             return lambda: Einsum(spec)(cotangents[0], *(inputs[k] for k in others))
 
         return [rule(position) for position in range(len(inputs))]
+
+    def flops(self, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> Dim:
+        """A multiplication, and where labels are summed an addition, for every combination."""
+        terms, result = self.labels(len(inputs))
+        sizes = label_sizes(terms, inputs)
+        total: Dim = 0
+        for pair in contraction_order(terms, result, sizes):
+            joined = product_term(terms, pair, result)
+            both = set(terms[pair[0]] + terms[pair[1]])
+            work = product(sizes[label] for label in sorted(both))
+            total = total + (work if len(joined) == len(both) else 2 * work)
+            terms = [term for k, term in enumerate(terms) if k not in pair] + [joined]
+        return total
 
     def labels(self, count: int) -> tuple[list[str], str]:
         """The labels of every operand and of the result; checks what the class promises."""
@@ -294,6 +307,10 @@ def dot(x1: Any, x2: Any) -> Tensor:
 
     Of a vector x2 the only axis is meant; a scalar multiplies; all other axes are kept, those of
     x1 first (`matmul` broadcasts them instead).
+
+    >>> import asg
+    >>> asg.dot(asg.input("x", (2, 3, 5)), asg.input("y", (4, 5, 6))).shape
+    (2, 3, 4, 6)
     """
     x1, x2 = as_tensor(x1), as_tensor(x2)
     if x1.ndim == 0 or x2.ndim == 0:

@@ -186,7 +186,12 @@ def concat(arrays: Any, axis: int | None = 0) -> Tensor:
 
 @public
 def concatenate(arrays: Any, axis: int | None = 0) -> Tensor:
-    """NumPy's name of `concat`."""
+    """NumPy's name of `concat`.
+
+    >>> import asg
+    >>> asg.run(asg.concatenate([asg.constant([1]), asg.constant([2, 3])])).tolist()
+    [1, 2, 3]
+    """
     return concat(arrays, axis)
 
 
@@ -362,19 +367,34 @@ def _count(number: Any, name: str) -> int:
 
 
 @public
-def roll(x: Any, shift: int, axis: int) -> Tensor:
+def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
     """x with its elements moved by ``shift`` places along ``axis``, around the end.
+
+    Several axes take a tuple of as many shifts, or one for all; None rolls the flattened x.
 
     >>> import asg
     >>> asg.run(asg.roll(asg.constant([1, 2, 3]), 1, 0)).tolist()
     [3, 1, 2]
     """
-    tensor = as_tensor(x)
-    place = normalize_axis(axis, tensor.ndim)
-    size = tensor.shape[place]
+    x = as_tensor(x)
+    if axis is None:
+        flat = Reshape((x.size,))(x)
+        return Reshape(x.shape)(_rolled(flat, shift, 0))
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    shifts = shift if isinstance(shift, tuple | list) else (shift,) * len(axes)
+    if len(shifts) != len(axes):
+        raise TypeProblem(f"{len(shifts)} shifts for {len(axes)} axes", error=OperandError)
+    rolled: Tensor = x
+    for number, each in zip(shifts, axes, strict=True):
+        rolled = _rolled(rolled, number, normalize_axis(each, rolled.ndim))
+    return rolled
+
+
+def _rolled(x: Tensor, shift: Any, axis: int) -> Tensor:
+    size = x.shape[axis]
     if size == 0:
-        return tensor
-    border: Dim = -shift % size
-    parts = Slice.along(place, border, size, tensor), Slice.along(place, 0, border, tensor)
-    rolled = Concat(place)(*parts)
-    return rolled if rolled.shape == tensor.shape else AssumeShape(tensor.shape)(rolled)
+        return x
+    border: Dim = -as_dim(shift) % size
+    parts = Slice.along(axis, border, size, x), Slice.along(axis, 0, border, x)
+    rolled = Concat(axis)(*parts)
+    return rolled if rolled.shape == x.shape else AssumeShape(x.shape)(rolled)

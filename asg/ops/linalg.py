@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from asg.core.convert import as_tensor
 from asg.core.dim import Dim, product
 from asg.core.op import Op
-from asg.core.registry import public
+from asg.core.registry import call, public
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem, broadcast_shapes, require_equal
 from asg.ops.shape import Reshape, expand_dims, matrix_transpose, squeeze
@@ -104,21 +104,46 @@ def matmul(x1: Any, x2: Any) -> Tensor:
 
 @public
 def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Tensor:
-    """The sum of ``x1 * x2`` along ``axis``, other axes broadcast."""
-    result: Tensor = (as_tensor(x1) * x2).sum(axis)
-    return result
+    """The sum of ``x1 * x2`` along ``axis`` (counted from the end), other axes broadcast.
+
+    Raises:
+        ShapeError: the summed axes differ.
+
+    >>> import asg
+    >>> asg.run(asg.vecdot([[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0])).tolist()
+    [21.0, 43.0]
+    """
+    x1, x2 = as_tensor(x1), as_tensor(x2)
+    for name, each in (("x1", x1), ("x2", x2)):
+        if not -each.ndim <= axis < 0:
+            raise TypeProblem(f"axis {axis} of {name} does not exist", "count from the end: -1")
+    if (x1.shape[axis] == 1) != (x2.shape[axis] == 1):  # which a product would stretch
+        raise TypeProblem(
+            f"axis {axis} of x1 and x2 differ: {x1.shape[axis]} against {x2.shape[axis]}",
+            sizes=(x1.shape[axis], x2.shape[axis]),
+        )
+    return call("sum", call("multiply", x1, x2), axis)
 
 
 @public
 def vdot(x1: Any, x2: Any) -> Tensor:
-    """The sum of ``x1 * x2`` over all elements, a scalar; both of as many elements."""
+    """The sum of ``x1 * x2`` over all elements, a scalar; both of as many elements.
+
+    >>> import asg
+    >>> asg.run(asg.vdot([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 1.0]])).item()
+    5.0
+    """
     x1, x2 = as_tensor(x1), as_tensor(x2)
     return matmul(Reshape((x1.size,))(x1), Reshape((x2.size,))(x2))
 
 
 @public
 def outer(x1: Any, x2: Any) -> Tensor:
-    """``x1[i] * x2[j]`` for two vectors (other shapes are flattened first)."""
+    """``x1[i] * x2[j]`` for two vectors (other shapes are flattened first).
+
+    >>> import asg
+    >>> asg.run(asg.outer([1.0, 2.0], [3.0, 4.0])).tolist()
+    [[3.0, 4.0], [6.0, 8.0]]
+    """
     x1, x2 = as_tensor(x1), as_tensor(x2)
-    result: Tensor = Reshape((x1.size, 1))(x1) * Reshape((1, x2.size))(x2)
-    return result
+    return call("multiply", Reshape((x1.size, 1))(x1), Reshape((1, x2.size))(x2))

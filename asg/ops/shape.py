@@ -255,7 +255,12 @@ def permute_dims(x: Any, axes: Any) -> Tensor:
 
 @public
 def transpose(x: Any, axes: Any = None) -> Tensor:
-    """NumPy's name of `permute_dims`; without ``axes`` all axes are reversed."""
+    """NumPy's name of `permute_dims`; without ``axes`` all axes are reversed.
+
+    >>> import asg
+    >>> asg.transpose(asg.input("x", (2, 3, "n"))).shape
+    (Dim('n'), 3, 2)
+    """
     x = as_tensor(x)
     return permute_dims(x, tuple(reversed(range(x.ndim))) if axes is None else axes)
 
@@ -266,6 +271,10 @@ def matrix_transpose(x: Any) -> Tensor:
 
     Raises:
         ShapeError: x has fewer than two axes.
+
+    >>> import asg
+    >>> asg.matrix_transpose(asg.input("x", ("batch", 3, 4))).shape
+    (Dim('batch'), 4, 3)
     """
     x = as_tensor(x)
     if x.ndim < 2:
@@ -275,7 +284,12 @@ def matrix_transpose(x: Any) -> Tensor:
 
 @public
 def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
-    """Two axes exchanged."""
+    """Two axes exchanged.
+
+    >>> import asg
+    >>> asg.swapaxes(asg.input("x", (2, 3, 4)), 0, -1).shape
+    (4, 3, 2)
+    """
     x = as_tensor(x)
     first, second = normalize_axis(axis1, x.ndim), normalize_axis(axis2, x.ndim)
     axes = list(range(x.ndim))
@@ -318,7 +332,13 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
 
 @public
 def broadcast_arrays(*arrays: Any) -> Tensors:
-    """All of them broadcast to their common shape, each in its own dtype."""
+    """All of them broadcast to their common shape, each in its own dtype.
+
+    >>> import asg
+    >>> a, b = asg.broadcast_arrays(asg.input("x", (3, 1)), asg.input("y", ("n",), "int32"))
+    >>> str(a.type), str(b.type)
+    ('f32[3, n]', 'i32[3, n]')
+    """
     tensors = [as_tensor(each) for each in arrays]
     if not tensors:
         return ()

@@ -86,6 +86,14 @@ def test_order_is_by_cost_and_symbols_count_as_sizes() -> None:
     assert contraction_order(["da", "ab", "bc"], "dc", sizes) == [(0, 1), (0, 1)]
 
 
+def test_flops_of_einsum_are_those_of_its_products() -> None:
+    spec = asg.ops.einsum("ij,jk,kl->il", *(asg.zeros(s) for s in ((2, 3), (3, 4), (4, 5))))
+    types = tuple(tensor.type for tensor in spec.node.inputs)
+    assert spec.node.op.flops(types, (spec.type,)) == 2 * 2 * 3 * 4 + 2 * 2 * 4 * 5
+    outer = asg.einsum("i,j->ij", asg.zeros((2,)), asg.zeros((3,)))
+    assert outer.node.op.flops(tuple(t.type for t in outer.node.inputs), (outer.type,)) == 6
+
+
 def test_every_axis_of_an_ellipsis_has_its_own_letter() -> None:
     terms, result = parse_spec("a...b,...->...", [5, 2])
     assert terms[0][1:4][-2:] == terms[1] and result == terms[0][1:4]
@@ -105,6 +113,7 @@ def test_every_axis_of_an_ellipsis_has_its_own_letter() -> None:
         (lambda a, b: asg.vdot(a, a), lambda a, b: np.vdot(a, a)),
         (lambda a, b: asg.outer(a, b), lambda a, b: np.outer(a, b)),
         (lambda a, b: asg.vecdot(a, a), lambda a, b: np.vecdot(a, a)),
+        (lambda a, b: asg.vecdot(a, a[0], axis=-2), lambda a, b: (a * a[0]).sum(-2)),
         (lambda a, b: a[0] @ b[:, :, 0], lambda a, b: a[0] @ b[:, :, 0]),
         (lambda a, b: np.ones(3) @ a, lambda a, b: np.ones(3) @ a),
     ],
@@ -174,6 +183,7 @@ def test_the_weight_gradient_of_a_batch_is_one_product() -> None:
         (lambda x: asg.matmul(x, 2.0), "x2 is a scalar"),
         (lambda x: x @ x, "the last axis of x1 and axis 0 of x2 differ: 3 against 2"),
         (lambda x: (x > 0) @ (x.T > 0), "x1 is bool"),
+        (lambda x: asg.vecdot(x, x[:, :1]), "axis -1 of x1 and x2 differ: 3 against 1"),
         (lambda x: asg.einsum("ij,jk->ik", x), "names 2 operands, 1 are given"),
         (lambda x: asg.einsum("ijk", x), "3 labels in 'ijk' for 2 axes"),
         (lambda x: asg.einsum("i", x), "1 labels in 'i' for 2 axes"),

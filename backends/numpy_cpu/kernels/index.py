@@ -143,11 +143,16 @@ def _scatter_add(
     narrow = out.dtype.itemsize == 2 and as_dtype(out.dtype).is_float
     total = scratch(out.shape, np.float32) if narrow else out  # a sum is rounded once
     calls, updates = contiguous(updates, scratch, total.dtype)
-    calls.append((np.copyto, (total, x)))
+    if not _same_memory(total, x):  # else x is overwritten where it lies
+        calls.append((np.copyto, (total, x)))
     calls += [(places.resolve, ()), (flat.fill, ())]
     calls.append((_add_at, (total.reshape(-1), places, flat, updates.reshape(-1),
                             ops.missing_value(as_dtype(out.dtype)))))  # fmt: skip
     return [*calls, (_narrow, (out, total))] if narrow else calls
+
+
+def _same_memory(a: Array, b: Array) -> bool:
+    return bool(a.ctypes.data == b.ctypes.data and a.strides == b.strides and a.dtype == b.dtype)
 
 
 def _add_at(total: Array, places: Places, flat: FlatIndex, updates: Array, missing: Any) -> None:
