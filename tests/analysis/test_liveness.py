@@ -1,5 +1,7 @@
 """Liveness against the definition, written out over hand-made graphs."""
 
+from itertools import pairwise
+
 import pytest
 
 from asg.analysis.liveness import BEFORE, Lifetime, lifetimes
@@ -21,7 +23,7 @@ def test_values_live_from_their_node_to_their_last_reader() -> None:
     graph, values = chain(3)
     life = lifetimes(graph)
     position = {node: i for i, node in enumerate(graph.nodes)}
-    for value, reader in zip(values[1:-1], values[2:], strict=True):
+    for value, reader in pairwise(values[1:]):
         assert life[value] == (position[value.node], position[reader.node])
 
 

@@ -40,7 +40,8 @@ def assert_sound(blocks: list[Block], placement: Placement) -> None:
             assert apart or right_offset + right.nbytes <= left_offset, (left, right)
     for each, offset in places:
         assert offset % ALIGNMENT == 0
-        assert 0 <= offset and offset + each.nbytes <= placement.nbytes
+        assert offset >= 0
+        assert offset + each.nbytes <= placement.nbytes
 
 
 def rounded_peak(blocks: list[Block]) -> int:
