@@ -28,7 +28,6 @@ from asg.ops.compare import (
     not_equal,
 )
 from asg.ops.diagonal import diagonal, trace, tril, triu
-from asg.ops.distributions import bernoulli, dropout, normal, randint, uniform
 from asg.ops.einsum import dot, einsum, tensordot
 from asg.ops.elementwise import (
     add,
@@ -96,7 +95,6 @@ from asg.ops.leaf import (
 from asg.ops.linalg import matmul, outer, vdot, vecdot
 from asg.ops.loss import binary_cross_entropy, cross_entropy, huber_loss, l1_loss, mse_loss
 from asg.ops.norm import layer_norm, rms_norm
-from asg.ops.random import fold_in, random_bits, random_key, split_key
 from asg.ops.reduce import all, any, argmax, argmin, max, min, prod, sum
 from asg.ops.shape import (
     assume_shape,
