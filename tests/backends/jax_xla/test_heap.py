@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from asg.backends.jax_xla import heap
+from asg.backends.jax_xla import backend, heap
+
+from tests.backends.jax_xla.programs import graph, tensor
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -44,3 +46,15 @@ def test_pages_are_kept() -> None:
 def test_other_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: ("musl", "1.2"))
     assert heap.keep_freed_memory.__wrapped__() is False
+
+
+def test_a_backend_may_leave_the_allocator_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    monkeypatch.setattr(backend, "keep_freed_memory", lambda: called.append(1))
+    x = tensor("x")
+    for keep in (False, True):
+        chosen = backend.JaxBackend(keep_freed_memory=keep)
+        chosen.supports(x.node.op, ())
+        assert len(called) == keep
+        chosen.compile(graph([x], [x]))
+        assert len(called) == 2 * keep
