@@ -28,6 +28,7 @@ from asg.ops.compare import (
     not_equal,
 )
 from asg.ops.diagonal import diagonal, trace, tril, triu
+from asg.ops.distributions import bernoulli, dropout, normal, randint, uniform
 from asg.ops.einsum import dot, einsum, tensordot
 from asg.ops.elementwise import (
     add,
@@ -95,6 +96,7 @@ from asg.ops.leaf import (
 from asg.ops.linalg import matmul, outer, vdot, vecdot
 from asg.ops.loss import binary_cross_entropy, cross_entropy, huber_loss, l1_loss, mse_loss
 from asg.ops.norm import layer_norm, rms_norm
+from asg.ops.random import fold_in, random_bits, random_key, split_key
 from asg.ops.reduce import all, any, argmax, argmin, max, min, prod, sum
 from asg.ops.shape import (
     assume_shape,
@@ -113,21 +115,22 @@ from asg.ops.shape import (
 from asg.ops.statistics import logsumexp, mean, std, var
 
 __all__ = [
-    "abs", "add", "all", "any", "argmax", "argmin", "assume_shape", "astype",
+    "abs", "add", "all", "any", "argmax", "argmin", "assume_shape", "astype", "bernoulli",
     "binary_cross_entropy", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "ceil", "clip",
     "concat", "concatenate", "constant", "cos", "cross_entropy", "diagonal", "dim_size", "divide",
-    "dot", "einsum", "elu", "equal", "erf", "exp", "expand_dims", "expm1", "flatten", "flip",
-    "floor", "floor_divide", "full", "full_like", "gelu", "greater", "greater_equal",
-    "huber_loss", "input", "iota", "isfinite", "isinf", "isnan", "l1_loss", "layer_norm",
-    "leaky_relu", "less", "less_equal", "log", "log1p", "log2", "log_softmax", "logaddexp",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
+    "dot", "dropout", "einsum", "elu", "equal", "erf", "exp", "expand_dims", "expm1", "flatten",
+    "flip", "floor", "floor_divide", "fold_in", "full", "full_like", "gelu", "greater",
+    "greater_equal", "huber_loss", "input", "iota", "isfinite", "isinf", "isnan", "l1_loss",
+    "layer_norm", "leaky_relu", "less", "less_equal", "log", "log1p", "log2", "log_softmax",
+    "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
     "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "moveaxis", "mse_loss",
-    "multiply", "negative", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad",
-    "permute_dims", "positive", "pow", "prod", "reciprocal", "relu", "remainder", "repeat",
-    "reshape", "rms_norm", "roll", "round", "rsqrt", "scatter_add", "scatter_add_along_axis",
-    "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze",
-    "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes", "take", "take_along_axis",
-    "tanh", "tensordot", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack", "var",
-    "vdot", "vecdot", "where", "zeros", "zeros_like",
+    "multiply", "negative", "normal", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad",
+    "permute_dims", "positive", "pow", "prod", "randint", "random_bits", "random_key",
+    "reciprocal", "relu", "remainder", "repeat", "reshape", "rms_norm", "roll", "round", "rsqrt",
+    "scatter_add", "scatter_add_along_axis", "sigmoid", "sign", "silu", "sin", "softmax",
+    "softplus", "split", "split_key", "sqrt", "square", "squeeze", "stack", "std",
+    "stop_gradient", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tanh",
+    "tensordot", "tile", "trace", "transpose", "tril", "triu", "trunc", "uniform", "unstack",
+    "var", "vdot", "vecdot", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -103,6 +103,8 @@ class Elu(Activation):
 class SiLU(Activation):
     """``y = x * sigmoid(x)``, also called swish."""
 
+    name: ClassVar[str] = "silu"
+
     def decompose(self, x: Tensor) -> Tensor:
         return x * sigmoid(x)
 

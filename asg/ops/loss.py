@@ -17,7 +17,7 @@ from asg.core.registry import public
 from asg.core.tensor import Tensor
 from asg.core.types import Shape, TensorType, TypeProblem, normalize_axis, require_equal
 from asg.ops.activation import log_softmax
-from asg.ops.compare import equal, isnan, less, not_equal
+from asg.ops.compare import equal, isinf, isnan, less, logical_and, not_equal
 from asg.ops.elementwise import clip, maximum, minimum, where
 from asg.ops.elementwise_unary import abs, exp, log1p, sigmoid, sign
 from asg.ops.index import take_along_axis
@@ -70,8 +70,13 @@ class CrossEntropy(Op):
         return self._without_ignored(loss, target).astype(logits.dtype)
 
     def _index(self, target: Tensor) -> Tensor:
-        """Targets as places to take from; negative ones would count from the end."""
+        """Targets as places to take from: ignored ones somewhere, negative ones nowhere.
+
+        (A negative place would count from the end.)
+        """
         target = target.astype(int32) if target.dtype.itemsize < 4 else target
+        if self.ignore_index is not None:
+            target = where(equal(target, self.ignore_index), 0, target)
         return where(less(target, 0), _OUTSIDE, target) if target.dtype.is_signed else target
 
     def _without_ignored(self, loss: Tensor, target: Tensor) -> Tensor:
@@ -114,7 +119,8 @@ class SoftCrossEntropy(Op):
     def decompose(self, logits: Tensor, target: Tensor) -> Tensor:
         log_probability = log_softmax(widened(logits), self.axis)
         weight = widened(respelled(target, logits.shape))
-        terms = where(equal(weight, 0.0), 0.0, weight * log_probability)
+        idle = logical_and(equal(weight, 0.0), isinf(log_probability))
+        terms = weight * where(idle, 0.0, log_probability)
         return (-terms.sum(self.axis)).astype(logits.dtype)
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:

@@ -1,4 +1,7 @@
-"""Reductions. The dtype is always given: with 64-bit types on, JAX would widen integers."""
+"""Reductions. The dtype is always given: with 64-bit types on, JAX would widen integers.
+
+Given a dtype, however, JAX adds sixteen-bit floats up in sixteen bits; they are widened first.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,19 @@ from ..kernel import kernel
 
 @kernel(ops.Sum)
 def sum(op: ops.Sum, x: jax.Array) -> jax.Array:
-    return jnp.sum(x, op.axis, dtype=x.dtype, keepdims=op.keepdims)
+    wide = _widened(x)
+    return jnp.sum(wide, op.axis, dtype=wide.dtype, keepdims=op.keepdims).astype(x.dtype)
 
 
 @kernel(ops.Prod)
 def prod(op: ops.Prod, x: jax.Array) -> jax.Array:
-    return jnp.prod(x, op.axis, dtype=x.dtype, keepdims=op.keepdims)
+    wide = _widened(x)
+    return jnp.prod(wide, op.axis, dtype=wide.dtype, keepdims=op.keepdims).astype(x.dtype)
+
+
+def _widened(x: jax.Array) -> jax.Array:
+    half = jnp.issubdtype(x.dtype, jnp.floating) and x.dtype.itemsize == 2
+    return x.astype(jnp.float32) if half else x
 
 
 @kernel(ops.Max)
@@ -52,8 +62,12 @@ def argmin(op: ops.ArgMin, x: jax.Array) -> jax.Array:
 
 @kernel(ops.ProductOfOthers)
 def product_of_others(op: ops.ProductOfOthers, x: jax.Array) -> jax.Array:
-    ones = jnp.ones_like(jax.lax.slice_in_dim(x, 0, 1, axis=op.axis))
-    return _exclusive(x, ones, op.axis, False) * _exclusive(x, ones, op.axis, True)
+    if not x.shape[op.axis]:
+        return x
+    wide = _widened(x)
+    ones = jnp.ones_like(jax.lax.slice_in_dim(wide, 0, 1, axis=op.axis))
+    before, after = (_exclusive(wide, ones, op.axis, reverse) for reverse in (False, True))
+    return (before * after).astype(x.dtype)
 
 
 def _exclusive(x: jax.Array, ones: jax.Array, axis: int, reverse: bool) -> jax.Array:
