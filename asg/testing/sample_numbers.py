@@ -21,6 +21,7 @@ from asg.testing.sample_types import collected, witness_feeds
 
 VALUE_TOLERANCE = {float64: 1e-12, float32: 1e-5, float16: 4e-3, bfloat16: 3e-2}
 GRADIENT_TOLERANCE = 1e-10
+NARROW_GRADIENT = 1e-4
 _DEFAULT_TOLERANCE = 1e-6
 
 Named = dict[str, Tensor]
@@ -31,7 +32,7 @@ def number_problems(sample: Sample) -> list[str]:
     run = SampleRun(sample)
     clauses: list[tuple[str, Callable[[], Iterator[str]]]] = [
         ("value", partial(_values, run)),
-        ("float32 value", partial(_narrow_values, sample)),
+        ("float32", partial(_narrow, run)),
         ("decomposition", partial(_decomposition, run)),
         ("gradient", partial(_derivatives, run)),
         ("symbolic value", partial(_symbolic_values, run)),
@@ -131,23 +132,31 @@ def _values(run: SampleRun) -> Iterator[str]:
             yield f"output {i} {found}"
 
 
-def _narrow_values(sample: Sample) -> Iterator[str]:
-    """The float32 form against the oracle on the operands rounded to float32."""
-    if sample.oracle is None or not any(each.dtype == np.float64 for each in sample.operands):
+def _narrow(run: SampleRun) -> Iterator[str]:
+    """The float32 form: values against the oracle, gradients against float64 ones.
+
+    Both are taken at the operands and cotangents rounded to float32.
+    """
+    sample = run.sample
+    if not any(each.dtype == np.float64 for each in sample.operands):
         return
     applied = apply_sample(sample, narrow=float32)
-    rounded = [
-        array.astype(np.float64) if given.dtype == np.float64 else array
-        for array, given in zip(applied.arrays, sample.operands, strict=True)
-    ]
-    values = evaluate(_named(applied, "y", applied.outputs), applied.feeds)
-    for i, wanted in enumerate(oracle_values(sample, rounded)):
-        dtype = applied.outputs[i].dtype
+    rounded = {name: array.astype(run.feeds[name].dtype) for name, array in applied.feeds.items()}
+    found = evaluate(first_order(applied), applied.feeds)
+    wanted = evaluate(first_order(run.applied), rounded)
+    if sample.oracle is not None:
+        arrays = [rounded[f"x{i}"] for i in range(len(sample.operands))]
+        wanted |= {f"y{i}": value for i, value in enumerate(oracle_values(sample, arrays))}
+    for name, value in found.items():
+        dtype = as_dtype(value.dtype)
         with np.errstate(over="ignore"):
-            expected = wanted.astype(dtype.numpy) if dtype.is_float else wanted
-        found = difference(values[f"y{i}"], expected, **value_tolerance(sample, dtype))
-        if found:
-            yield f"output {i} {found}"
+            expected = wanted[name].astype(value.dtype) if dtype.is_float else wanted[name]
+        allowed = value_tolerance(sample, dtype)
+        if name.startswith("g"):
+            allowed = {"relative": NARROW_GRADIENT, "of_largest": NARROW_GRADIENT}
+        problem = difference(value, expected, **allowed)
+        if problem:
+            yield f"{name} {problem}"
 
 
 def _decomposition(run: SampleRun) -> Iterator[str]:

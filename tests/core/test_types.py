@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from asg.core.dim import dim_max, symbol
@@ -55,12 +56,11 @@ def test_facts_of_a_type() -> None:
 
 
 def test_shapes_come_from_ints_names_and_sizes() -> None:
-    import numpy as np
-
+    from_numpy: Any = np.int64(2)
     assert as_shape(3) == (3,)
     assert as_shape("n") == (N,)
-    assert as_shape((np.int64(2), "n", N + 1)) == (2, N, N + 1)
-    assert all(type(size) is int for size in as_shape((np.int64(2),)))
+    assert as_shape((from_numpy, "n", N + 1)) == (2, N, N + 1)
+    assert all(type(size) is int for size in as_shape((from_numpy,)))
 
 
 @pytest.mark.parametrize("shape", [(-1,), (2, -3), -4])
