@@ -20,15 +20,18 @@ class Node:
 
     ``serial`` grows with creation: every input of a node has a smaller serial than the node
     itself, so sorting by serial is a topological order, and "made outside this region" is a
-    comparison of two integers. ``checks`` are equalities of sizes left to run time.
+    comparison of two integers. ``checks`` are equalities of sizes left to run time. ``lineage`` is
+    the serial of the node this one repeats on other operands (its own if it repeats none): a pass
+    that rewires a graph keeps it, so that "the same application" is known from pass to pass.
     """
 
-    __slots__ = ("checks", "inputs", "op", "origin", "outputs", "serial")
+    __slots__ = ("checks", "inputs", "lineage", "op", "origin", "outputs", "serial")
 
     op: Op
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     serial: int
+    lineage: int
     origin: Origin
     checks: tuple[SizeCheck, ...]
 
@@ -39,11 +42,13 @@ class Node:
         types: tuple[TensorType, ...],
         checks: tuple[SizeCheck, ...] = (),
         origin: Origin | None = None,
+        lineage: int | None = None,
     ) -> None:
         """Made by `Op.apply` and by `with_inputs`; users call ops instead."""
         self.op = op
         self.inputs = inputs
         self.serial = next(_serials)
+        self.lineage = self.serial if lineage is None else lineage
         self.origin = current_origin() if origin is None else origin
         self.checks = checks
         self.outputs = tuple(Tensor(each, self, index) for index, each in enumerate(types))
@@ -51,7 +56,7 @@ class Node:
     def with_inputs(self, inputs: tuple[Tensor, ...]) -> Node:
         """The same application to inputs of the same types; `infer` need not run again."""
         types = tuple(output.type for output in self.outputs)
-        return Node(self.op, inputs, types, self.checks, self.origin)
+        return Node(self.op, inputs, types, self.checks, self.origin, self.lineage)
 
     @property
     def output(self) -> Tensor:

@@ -86,21 +86,21 @@ def namer(graph: Graph) -> Namer:
 
 
 def serial_namer(tensor: Tensor) -> str:
-    """Operands by serial number: the same node has the same name in every graph of a session."""
+    """Operands by lineage: the same application has the same name in every graph of a session."""
     label: str = tensor.node.op.leaf_label()
     if label.startswith("constant "):
         return label.removeprefix("constant ")
     if label:
         return re.sub(r"^\w+( key)? ", "", label).strip("'")
     suffix = f".{tensor.index}" if len(tensor.node.outputs) > 1 else ""
-    return f"%{tensor.node.serial}{suffix}"
+    return f"%{tensor.node.lineage}{suffix}"
 
 
 def node_line(node: Node, name_of: Namer = serial_namer, full: bool = False) -> str:
     """``%12 = sum(%3, axis=(0,), keepdims=false) : f32[10]``."""
     target = name_of(node.outputs[0]).partition(".")[0]
     if not target.startswith("%"):
-        target = f"%{node.serial}"
+        target = f"%{node.lineage}"
     attributes = [f"{key}={value_text(v, full)}" for key, v in node.op.attributes().items()]
     inside = ", ".join([*map(name_of, node.inputs), *attributes])
     types = ", ".join(str(output.type) for output in node.outputs)

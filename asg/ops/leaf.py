@@ -65,7 +65,7 @@ class Constant(Op):
 
     def leaf_label(self) -> str:
         array = self.data.array
-        return f"constant {array.item()!r}" if array.ndim == 0 else "constant"
+        return f"constant {array[()]}" if array.ndim == 0 else "constant"
 
     def flops(self, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> Dim:
         return 0
