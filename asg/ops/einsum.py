@@ -65,7 +65,11 @@ class Einsum(Op):
         return [rule(position) for position in range(len(inputs))]
 
     def flops(self, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> Dim:
-        """A multiplication, and where labels are summed an addition, for every combination."""
+        """A multiplication, and where labels are summed an addition, for every combination.
+
+        For the order in which `decompose` multiplies; it may differ between symbolic and literal
+        sizes.
+        """
         terms, result = self.labels(len(inputs))
         sizes = label_sizes(terms, inputs)
         total: Dim = 0

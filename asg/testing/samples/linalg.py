@@ -61,7 +61,7 @@ register_samples(
         _einsum(",->", (), (), symbolic=((), ())),
         _einsum("ijk,kj->i", (2, 3, 4), (4, 3), symbolic=(("a", "b", "c"), ("c", "b"))),
         _einsum("bij,bj->bi", (2, 3, 4), (2, 4), symbolic=(("b", "n", "m"), ("b", "m"))),
-        _einsum("ij,jk,kl->il", (2, 3), (3, 4), (4, 2),
+        _einsum("ij,jk,kl->il", (2, 3), (3, 2), (2, 4),
                 symbolic=(("a", "b"), ("b", "c"), ("c", "d"))),
         _einsum("a,b,abc->c", (2,), (3,), (2, 3, 4), symbolic=(("a",), ("b",), ("a", "b", "c"))),
         _einsum("ij,jk->ik", (2, 0), (0, 4), symbolic=None),
