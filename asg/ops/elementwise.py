@@ -241,7 +241,10 @@ def pow(x: Any, y: Any) -> Tensor:
 
 
 class Maximum(Binary):
-    """The larger of x and y, NaN if one is NaN; at ties each gets half the gradient."""
+    """The larger of x and y, NaN if one is NaN.
+
+    At ties each operand gets half the gradient; beside NaN both get all of it.
+    """
 
     commutative: ClassVar[bool] = True
 
@@ -267,7 +270,10 @@ def maximum(x: Any, y: Any) -> Tensor:
 
 
 class Minimum(Binary):
-    """The smaller of x and y, NaN if one is NaN; at ties each gets half the gradient."""
+    """The smaller of x and y, NaN if one is NaN.
+
+    At ties each operand gets half the gradient; beside NaN both get all of it.
+    """
 
     commutative: ClassVar[bool] = True
 

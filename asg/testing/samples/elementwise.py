@@ -132,6 +132,8 @@ register_samples([
     *_shapes_of_two(Pow(), lambda x, y: x**y, np.abs(X)),
     *[Sample(Pow(), (X, np.array(exponent)), np.power, (("batch", "n"), ()), differentiate=(0,),
              label=f"negative base to {exponent}") for exponent in (3.0, 2.0, 1.0, -2.0)],
+    Sample(Pow(), (_vector(2, 3, 0.5), _vector(0, 1, 0)), np.power, (("n",), ("n",)),
+           label="powers 0 and 1"),
     _kink(Pow(), np.power, (_vector(0, 0, 0, 2, -2), _vector(0, 1, 2, 0, 0)),
           _vector(0, 1, 0, 0, 0), _vector(0, 0, 0, np.log(2), NAN)),
     _values_only(Pow(), np.power, SPECIAL, OTHER_SPECIAL, label="not finite"),

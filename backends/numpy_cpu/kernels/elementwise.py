@@ -19,33 +19,32 @@ register_ufunc(ops.Minimum, np.minimum)
 register_ufunc(ops.LogAddExp, np.logaddexp)
 
 
-@kernel(ops.Pow)
+@kernel(ops.Pow, inplace=True)
 def pow(op: ops.Pow, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     (x, y), (out,) = inputs, outputs
     if y.dtype.kind != "i":
         return [(np.power, (x, y, out))]
-    positive = scratch(y.shape, y.dtype)
-    truncated, chosen = scratch(out.shape, out.dtype), scratch(out.shape, np.bool_)
+    # NumPy refuses negative powers of integers. Their values are ready before out is written.
+    exponent, negative = scratch(y.shape, y.dtype), scratch(y.shape, np.bool_)
+    truncated, unit = scratch(out.shape, out.dtype), scratch(x.shape, np.bool_)
     return [
-        ufunc_call(np.maximum, y, 0, out=positive),
-        (np.power, (x, positive, out)),
-        (_truncate_negative_powers, (x, y, out, positive, truncated, chosen)),
+        (_truncated_reciprocals, (x, y, exponent, unit, truncated)),
+        (np.less, (y, 0, negative)),
+        ufunc_call(np.maximum, y, 0, out=exponent),
+        (np.power, (x, exponent, out)),
+        (np.copyto, (out, truncated, "no", negative)),
     ]
 
 
-def _truncate_negative_powers(
-    x: Array, y: Array, out: Array, parity: Array, truncated: Array, chosen: Array
-) -> None:
-    """Where y < 0: 1 for x = 1, 1 or -1 for x = -1, else 0."""
+def _truncated_reciprocals(x: Array, y: Array, parity: Array, unit: Array, out: Array) -> None:
+    """1 for x = 1, 1 or -1 for x = -1 by the parity of y, else 0."""
     np.bitwise_and(y, 1, out=parity)
     np.multiply(parity, -2, out=parity)
     np.add(parity, 1, out=parity)
-    np.equal(x, -1, out=chosen)
-    np.multiply(chosen, parity, out=truncated)
-    np.equal(x, 1, out=chosen)
-    np.add(truncated, chosen, out=truncated)
-    np.less(y, 0, out=chosen)
-    np.copyto(out, truncated, where=chosen)
+    np.equal(x, -1, out=unit)
+    np.multiply(unit, parity, out=out)
+    np.equal(x, 1, out=unit)
+    np.add(out, unit, out=out)
 
 
 @kernel(ops.Where, inplace=((0, 1),))
@@ -66,7 +65,7 @@ def where(op: ops.Where, inputs: list[Array], outputs: list[Array], scratch: Scr
     ]
 
 
-@kernel(ops.Clip, inplace=((0, 0),))
+@kernel(ops.Clip, inplace=((0, 0), (0, 1)))
 def clip(op: ops.Clip, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     (x, low, high), (out,) = inputs, outputs
     return [ufunc_call(np.maximum, x, low, out=out), ufunc_call(np.minimum, out, high, out=out)]

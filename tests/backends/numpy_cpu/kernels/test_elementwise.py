@@ -1,0 +1,73 @@
+"""Kernels of several calls keep what they promise: right in place, and no memory of their own."""
+
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+from asg.backends.numpy_cpu.kernel import KERNELS, Call
+
+from asg.core.dtype import int32
+from asg.core.op import Op
+from asg.ops.cast import Cast
+from asg.ops.elementwise import Clip, Pow, Where
+from asg.ops.elementwise_unary import Erf, Rsqrt, Sigmoid
+
+Array = np.ndarray[Any, Any]
+
+
+def bound(op: Op, inputs: list[Array], out: Array) -> list[Call]:
+    calls: list[Call] = KERNELS[type(op)].bind(op, inputs, [out], np.empty)
+    return calls
+
+
+def run(calls: list[Call]) -> None:
+    with np.errstate(all="ignore"):
+        for function, args in calls:
+            function(*args)
+
+
+GENERATOR = np.random.default_rng(0)
+X = GENERATOR.standard_normal(1000)
+Y = GENERATOR.standard_normal(1000)
+POSITIVE = np.abs(X) + 0.1
+INTEGERS = GENERATOR.integers(-3, 4, 1000).astype(np.int32)
+POWERS = GENERATOR.integers(-9, 10, 1000).astype(np.int32)
+CASES: list[tuple[Op, list[Array]]] = [
+    (Where(), [X > 0, X, Y]),
+    (Clip(), [X, Y - 1.0, Y + 1.0]),
+    (Pow(), [POSITIVE, Y]),
+    (Pow(), [INTEGERS, POWERS]),
+    (Rsqrt(), [POSITIVE]),
+    (Sigmoid(), [X]),
+    (Erf(), [X]),
+]
+
+
+@pytest.mark.parametrize(("op", "operands"), CASES, ids=lambda each: str(each)[:12])
+def test_the_output_may_be_the_promised_operand(op: Op, operands: list[Array]) -> None:
+    out = np.empty_like(operands[-1])
+    run(bound(op, operands, out))
+    for position, operand in enumerate(operands):
+        if operand.dtype != out.dtype or not KERNELS[type(op)].may_overwrite(0, position, 1):
+            continue
+        copies = [each.copy() for each in operands]
+        run(bound(op, copies, copies[position]))
+        np.testing.assert_array_equal(copies[position], out)
+
+
+@pytest.mark.parametrize(
+    ("op", "operands", "dtype"),
+    [*[(op, operands, operands[-1].dtype) for op, operands in CASES],
+     (Cast(int32), [X], np.dtype(np.int32))],
+    ids=lambda each: str(each)[:12],
+)  # fmt: skip
+def test_a_step_allocates_nothing(op: Op, operands: list[Array], dtype: np.dtype[Any]) -> None:
+    large = [np.tile(each, 100) for each in operands]
+    calls = bound(op, large, np.empty(large[-1].shape, dtype))
+    run(calls)
+    tracemalloc.start()
+    run(calls)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200_000  # less than half a byte per element: NumPy's buffers, no arrays
