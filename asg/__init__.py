@@ -21,7 +21,7 @@ from asg.compiler import Session as Session
 from asg.compiler import compile as compile
 from asg.compiler import run as run
 from asg.config import configure as configure
-from asg.core.dim import symbol as dim  # noqa: F401 - asg.dim("n", minimum=8)
+from asg.core.dim import symbol as symbol
 from asg.core.dtype import bfloat16 as bfloat16
 from asg.core.dtype import bool_ as bool_
 from asg.core.dtype import float16 as float16
@@ -56,3 +56,5 @@ from asg.state import is_training as is_training
 from asg.state import parameter as parameter
 from asg.state import train_step as train_step
 from asg.state import training_mode as training_mode
+
+dim = symbol  # asg.dim("n", minimum=8): a symbolic size

@@ -3,7 +3,7 @@
 The names are those of the Array API where it has one.
 """
 
-from asg.ops import getitem as getitem  # x[key]
+from asg.ops import indexing as indexing  # registers x[key]
 from asg.ops.activation import elu, gelu, leaky_relu, log_softmax, relu, silu, softmax, softplus
 from asg.ops.cast import astype, stop_gradient
 from asg.ops.compare import (
@@ -27,9 +27,9 @@ from asg.ops.compare import (
     logical_xor,
     not_equal,
 )
+from asg.ops.contraction import dot, einsum, tensordot
 from asg.ops.diagonal import diagonal, trace, tril, triu
 from asg.ops.distributions import bernoulli, dropout, normal, randint, uniform
-from asg.ops.einsum import dot, einsum, tensordot
 from asg.ops.elementwise import (
     add,
     clip,

@@ -92,3 +92,22 @@ def test_type_checkers_see_full_types(site: Path) -> None:
     options = ["--cache-dir", str(ROOT / ".mypy_cache" / "wheel")]
     options += ["--config-file", str(ROOT / "pyproject.toml"), "--strict", "-p", "asg"]
     assert run(["-m", "mypy", *options], site.parent, MYPYPATH=str(site)).startswith("Success")
+
+
+def test_it_draws_and_trains(site: Path) -> None:
+    code = """
+import numpy as np
+import asg
+from asg import nn, optim
+
+net = nn.Sequential(fc1=nn.Linear(4, 8), act=nn.ReLU(), fc2=nn.Linear(8, 3))
+build = asg.train_step(net, loss=asg.cross_entropy, optimizer=optim.adam(1e-2))
+step = build(images=("batch", 4), labels=(("batch",), "int32"))
+session = asg.compile(step).start(seed=0)
+feeds = {"images": np.eye(4, dtype="f4"), "labels": np.array([0, 1, 2, 0], "i4")}
+losses = [float(session(**feeds)["loss"]) for _ in range(20)]
+assert losses[-1] < losses[0], losses
+step.render("step.svg")
+print(open("step.svg").read().count("<svg"))
+"""
+    assert in_site(site, code) == "1\n"

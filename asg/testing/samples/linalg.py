@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from asg.ops.einsum import Einsum
+from asg.ops.contraction import Einsum
 from asg.ops.linalg import Matmul
 from asg.testing.sample import Array, Sample, SymbolicShape, register_samples
 
