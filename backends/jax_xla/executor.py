@@ -49,6 +49,7 @@ class JaxExecutable:
         Raises:
             FeedError: an array does not fit; names the input.
             StateError: an array was consumed by an earlier step, or is given twice.
+            ConfigError: the user disabled compilation in JAX.
         """
         if {*map(type, inputs)} != self._ready:
             inputs = self._gate.admitted(inputs)
@@ -86,6 +87,5 @@ def compile_graph(graph: Graph, matmul_precision: str) -> JaxExecutable:
     with tracing(plan.wide, matmul_precision):
         jitted = jax.jit(plan.function(), donate_argnums=plan.donated, keep_unused=True)
         compiled = jitted.lower(*plan.arguments()).compile()
-        constants = jax.device_put(list(plan.constants.values()))
-    plan.require_donation(compiled)
-    return JaxExecutable(plan, compiled, constants)
+        plan.require_donation(compiled)
+        return JaxExecutable(plan, compiled, jax.device_put(list(plan.constants.values())))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from asg.core.dtype import DType
-from asg.core.errors import AsgError, FeedError, StateError
+from asg.core.errors import AsgError, ConfigError, FeedError, StateError
 from asg.core.graph import Graph
 
 _ALIGNMENT = 64  # bytes; from this alignment on XLA:CPU reads host memory in place
@@ -79,6 +79,11 @@ class Gate:
         """Why a program refused ``inputs``, with the input at fault by name; None if they fit."""
         if len(inputs) != len(self._names):
             return self._miscounted(inputs)
+        if jax.config.values["jax_disable_jit"]:
+            return ConfigError(
+                "jax_disable_jit is set, but graphs run as compiled programs; "
+                "call this one inside `with jax.disable_jit(False):`"
+            )
         for position, array in enumerate(inputs):
             expected = self._types[position]
             if array.dtype != self._dtypes[position] or tuple(array.shape) != expected.shape:

@@ -22,6 +22,8 @@ def tracing(wide: bool, matmul_precision: str) -> Iterator[None]:
         stack.enter_context(jax.default_matmul_precision(matmul_precision))
         stack.enter_context(jax.numpy_dtype_promotion("standard"))
         stack.enter_context(jax.numpy_rank_promotion("allow"))
+        stack.enter_context(jax.disable_jit(False))
+        stack.enter_context(jax.transfer_guard("allow"))  # constants go to the device
         yield
 
 

@@ -152,6 +152,25 @@ def test_settings_of_the_user_do_not_reach_kernels(setting: str, value: str) -> 
         config.update(setting, before)
 
 
+def test_disabled_compilation_is_told_with_the_way_out() -> None:
+    x = tensor("x")
+    with jax.disable_jit():
+        program = BACKEND.compile(graph([x], [Plus()(x, x)]))
+        with pytest.raises(ConfigError, match=r"inside `with jax.disable_jit\(False\):`"):
+            program([jnp.ones(3)])
+        with jax.disable_jit(False):
+            assert program([full(1)])[0].tolist() == [2, 2, 2]
+
+
+def test_a_guard_against_transfers_does_not_hinder_programs_on_the_device() -> None:
+    x = tensor("x")
+    ones = jnp.ones(3)
+    with jax.transfer_guard("disallow"):
+        program = BACKEND.compile(graph([x], [Plus()(x, Constant(ArrayData(full(2)))())]))
+        (value,) = program([ones])
+    assert value.tolist() == [3, 3, 3]
+
+
 def test_import_asg_and_finding_the_backend_do_not_import_jax() -> None:
     code = (
         "import sys, asg, asg.compiler.loader as loader\n"
