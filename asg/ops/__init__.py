@@ -28,7 +28,7 @@ from asg.ops.compare import (
     not_equal,
 )
 from asg.ops.contraction import dot, einsum, tensordot
-from asg.ops.diagonal import diagonal, trace, tril, triu
+from asg.ops.diagonals import diagonal, trace, tril, triu
 from asg.ops.distributions import bernoulli, dropout, normal, randint, uniform
 from asg.ops.elementwise import (
     add,

@@ -13,7 +13,7 @@ from asg.core.op import Op
 from asg.core.registry import call, public
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem, require_equal
-from asg.ops.diagonal import Diagonal, matrices
+from asg.ops.diagonals import Diagonal, matrices
 from asg.ops.einsum_pair import contracted, permuted
 from asg.ops.einsum_path import contraction_order, product_term
 from asg.ops.linalg import matmul
