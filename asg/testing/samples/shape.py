@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from asg.core.types import Shape, as_shape
-from asg.ops.diagonal import Diagonal
+from asg.ops.diagonals import Diagonal
 from asg.ops.shape import (
     AssumeShape,
     BroadcastTo,
