@@ -143,7 +143,7 @@ def progress(epochs: int, batches: int) -> Iterator[tuple[Print, Callable[[int, 
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("", total=epochs * batches, epoch=1, epochs=epochs)
         yield (
-            lambda line: bar.console.print(line, markup=False, soft_wrap=True),
+            lambda line: bar.console.print(line, markup=False, highlight=False, soft_wrap=True),
             lambda epoch, batch: bar.update(
                 task, completed=(epoch - 1) * batches + batch, epoch=epoch
             ),

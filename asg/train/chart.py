@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil, floor, isclose, log10
 from xml.sax.saxutils import escape
 
@@ -118,20 +117,25 @@ def _lines(series: Mapping[str, Sequence[float]], x: Axis, y: Axis) -> list[str]
 
 
 def spread(places: Mapping[str, float], distance: float) -> dict[str, float]:
-    """The places moved apart, in order, until neighbours have the distance.
+    """The places moved as little as possible until neighbours have the distance, in order.
 
-    >>> spread({"a": 10.0, "b": 12.0}, 6.0)
-    {'a': 8.0, 'b': 14.0}
+    Less the distances they need, the places must only not decrease: isotonic regression, by
+    pooling neighbours that do (https://en.wikipedia.org/wiki/Isotonic_regression).
+
+    >>> spread({"a": 10.0, "b": 12.0, "c": 40.0}, 6.0)
+    {'a': 8.0, 'b': 14.0, 'c': 40.0}
     """
     names = sorted(places, key=lambda name: places[name])
-    moved = dict(places)
-    for _ in names:
-        for above, below in pairwise(names):
-            missing = distance - (moved[below] - moved[above])
-            if missing > 0:
-                moved[above] -= missing / 2
-                moved[below] += missing / 2
-    return moved
+    pools: list[tuple[float, int]] = []  # mean and number of places that move together
+    for number, name in enumerate(names):
+        mean, count = places[name] - number * distance, 1
+        while pools and pools[-1][0] > mean:
+            before, held = pools.pop()
+            mean = (before * held + mean * count) / (held + count)
+            count += held
+        pools.append((mean, count))
+    shifted = [mean for mean, count in pools for _ in range(count)]
+    return {name: shifted[number] + number * distance for number, name in enumerate(names)}
 
 
 def _number(tick: float, ticks: Sequence[float]) -> str:

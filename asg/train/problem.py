@@ -20,7 +20,7 @@ _SENTENCES = {
     "string_type": "should be text",
     "string_too_short": "should not be empty",
     "tuple_type": "should be a list",
-    "greater_than_equal": "should be at least {ge}",
+    "greater_than_equal": "should be at least {ge:g}",
     "less_than_equal": "should be at most {le}",
 }
 
