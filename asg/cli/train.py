@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from sys import stderr
 from time import perf_counter
 
 from asg.cli import report
@@ -77,10 +77,10 @@ def _train(training: Training, folder: RunFolder) -> int:
                 folder.append_epoch(epoch)
                 show(report.epoch_line(epoch, epochs))
     except KeyboardInterrupt:
-        print(f"interrupted in epoch {len(training.history) + 1}", file=stderr)
+        print(f"interrupted in epoch {len(training.history) + 1}", file=sys.stderr)
         return 130
     except AsgError as error:
-        print(f"error: {error}", file=stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,0 +1,124 @@
+"""Mistakes on the command line: one line on stderr, exit code 2, no traceback."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from asg.cli.main import main
+from tests.cli.command_line import run
+
+MISTAKES = [
+    (["trian"], "unknown command trian. Did you mean train?"),
+    (["zzz"], "unknown command zzz. There are: train"),
+    (["--verson"], "unknown option --verson. Did you mean --version?"),
+    (["--epochs", "3"], "unknown option --epochs. There are: --help, --version"),
+    (["train", "--epoch", "3"], "unknown option --epoch. Did you mean --epochs?"),
+    (["train", "--epoch=3"], "unknown option --epoch. Did you mean --epochs?"),
+    (["train", "--lr", "1"], "unknown option --lr. Did you mean --optimizer.lr?"),
+    (["train", "--batchsize", "1"], "unknown option --batchsize. Did you mean --batch-size?"),
+    (["train", "--cofnig", "x"], "unknown option --cofnig. Did you mean --config?"),
+    (["train", "--zzz"], "unknown option --zzz; asg train --help lists the options"),
+    (["train", "-e", "3"], "unknown option -e; asg train --help lists the options"),
+    (["train", "5"], "unexpected argument '5'; options begin with --"),
+    (["train", "--epochs"], "--epochs needs a value"),
+    (["train", "--epochs", "--seed", "1"], "--epochs needs a value"),
+    (["train", "--seed", "1", "--batch_size"], "--batch_size needs a value"),
+    (["train", "--epochs", "many"], "--epochs: should be a whole number, got 'many'"),
+    (["train", "--epochs", "0"], "--epochs: should be at least 1, got '0'"),
+    (["train", "--epochs", "-3"], "--epochs: should be at least 1, got '-3'"),
+    (["train", "--epochs="], "--epochs: should be a whole number, got ''"),
+    (["train", "--hidden", "64", "x"], "--hidden: should be a whole number, got 'x'"),
+    (["train", "--optimizer.lr", "nan"], "--optimizer.lr: should be "),
+    (["train", "--optimizer.name", "adm"], "--optimizer.name: should be 'adam', 'adamw' or 'sgd'"),
+    (["train", "--optimizer.momentum", "0.9"], "optimizer: momentum is a setting of sgd, the opt"),
+    (["train", "--backend", "nunpy"], "--backend: unknown backend 'nunpy', did you mean 'numpy'?"),
+    (["train", "--dataset", "mnist"], "--dataset: unknown data set 'mnist'. There are: digits"),
+    (["train", "--test-fraction", "0.99999"], "test_fraction: 0.99999 of 1797 examples leaves"),
+    (["train", "--config", "none.yaml"], "--config: no file none.yaml"),
+    (["train", "--config", "."], "--config: cannot read .: "),
+    (["train", "--config", "bad.yaml"], "bad.yaml: epoch: unknown key, did you mean 'epochs'?"),
+    (["train", "--config", "broken.yaml"], "broken.yaml: line 2: "),
+    (["train", "--config", "flat.yaml", "--optimizer.lr", "1"], "flat.yaml: optimizer: should hol"),
+    (["train", "--epochs", "1", "--out", "bad.yaml/x"], "--out: cannot make a folder in bad.yaml"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "bad.yaml").write_text("epoch: 3\n")
+    (tmp_path / "broken.yaml").write_text("epochs: [1\n")
+    (tmp_path / "flat.yaml").write_text("optimizer: adam\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    arguments: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1 and err.endswith("\n")
+    assert not (folder / "runs").exists()
+
+
+def test_the_process_exits_with_that_code_and_prints_nothing_else(tmp_path: Path) -> None:
+    outcome = run(tmp_path, "train", "--epoch", "3")
+    assert outcome.code == 2 and outcome.out == ""
+    assert outcome.err == "error: unknown option --epoch. Did you mean --epochs?\n"
+
+
+def test_a_backend_that_is_not_installed_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from asg.compiler import loader
+
+    for name in [name for name in sys.modules if re.match(r"jax\b|asg\.backends\.jax_xla", name)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "jax", None)
+    monkeypatch.setattr(loader, "_loaded", {})
+    assert main(["train", "--backend", "jax"]) == 2
+    err = capsys.readouterr().err
+    assert err == "error: backend 'jax' needs jax: pip install 'asg-compiler[jax]'\n"
+
+
+def test_a_data_set_whose_library_is_missing_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from asg.data import digits
+
+    monkeypatch.setattr(digits, "find_spec", lambda name: None)
+    assert main(["train"]) == 2
+    assert "pip install 'asg-compiler[data]'" in capsys.readouterr().err
+
+
+def test_a_run_that_diverges_exits_1_and_keeps_its_history(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--optimizer.name", "sgd", "--optimizer.lr", "1e30", "--epochs", "3"]
+    assert main(["train", *options]) == 1
+    captured = capsys.readouterr()
+    assert re.fullmatch(r"error: the loss is nan in epoch 1, step \d+; train with an opt.*\n",
+                        captured.err)  # fmt: skip
+    files = {path.name for path in (folder / "runs" / "digits-0001").iterdir()}
+    assert "config.yaml" in files and "model.safetensors" not in files
+    assert "stopped after" in captured.out and "config.yaml" in captured.out
+
+
+def test_a_disk_that_fills_up_exits_1(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from asg.core.errors import FileError
+    from asg.train.run_folder import RunFolder
+
+    def full(*_: object) -> None:
+        raise FileError("cannot write history.jsonl: No space left on device")
+
+    monkeypatch.setattr(RunFolder, "append_epoch", full)
+    assert main(["train", "--epochs", "2"]) == 1
+    assert capsys.readouterr().err == (
+        "error: cannot write history.jsonl: No space left on device\n"
+    )
