@@ -8,3 +8,6 @@ if __name__ != "asg.visualizer":
         f"this package was imported as {__name__!r}; write `import asg.visualizer` instead",
         name=__name__,
     )
+
+from .render import render as render
+from .render import svg as svg

@@ -24,7 +24,7 @@ def graph_diff(before: Graph, after: Graph) -> str:
     >>> print(graph_diff(first, first))
     graph 'graph': no change
     >>> print(graph_diff(first, second).splitlines()[0])
-    graph 'graph': 1 -> 2 nodes (+1 -0)
+    graph 'graph': 1 -> 2 nodes (+1 -0 lines)
     """
     old, new = _lines(before), _lines(after)
     removed = [node for line, node in old.items() if line not in new]

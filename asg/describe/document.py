@@ -29,6 +29,7 @@ from asg.describe.schema import (
     NodeEntry,
     PortEntry,
     ProfileEntry,
+    RewiredEntry,
     StageEntry,
     ValueEntry,
 )
@@ -155,13 +156,14 @@ def _body_entry(body: Graph) -> BodyEntry:
 
 
 def _timeline(graphs: Sequence[Graph], records: Sequence[PassRecord]) -> list[StageEntry]:
-    """Differences between successive graphs: two nodes are the same when they are one object."""
+    """Differences between successive graphs."""
     first = graphs[0]
     timeline: list[StageEntry] = [
         {
             "name": START,
             "added": [node.serial for node in first.nodes],
             "removed": [],
+            "rewired": [],
             "hits": [],
             "seconds": 0.0,
             "inputs": input_entries(first),
@@ -175,19 +177,39 @@ def _timeline(graphs: Sequence[Graph], records: Sequence[PassRecord]) -> list[St
 
 def _stage_entry(before: Graph, record: PassRecord) -> StageEntry:
     after = record.after
-    old, new = set(before.nodes), set(after.nodes)
+    removed, added, rewired = _change(before, after)
     hits: list[HitEntry] = [
         {"rule": hit.rule, "old": hit.old, "new": list(hit.new)} for hit in record.hits
     ]
     return {
         "name": record.name,
-        "added": [node.serial for node in after.nodes if node not in old],
-        "removed": [node.serial for node in before.nodes if node not in new],
+        "added": added,
+        "removed": removed,
+        "rewired": rewired,
         "hits": hits,
         "seconds": record.seconds,
         "inputs": _if_changed(input_entries(before), input_entries(after)),
         "outputs": _if_changed(output_entries(before), output_entries(after)),
     }
+
+
+def _change(before: Graph, after: Graph) -> tuple[list[int], list[int], list[RewiredEntry]]:
+    """Serials only in the first graph, only in the second, and pairs of one lineage in both."""
+    old, new = set(before.nodes), set(after.nodes)
+    gone: dict[int, list[int]] = {}
+    for node in reversed(before.nodes):
+        if node not in new:
+            gone.setdefault(node.lineage, []).append(node.serial)
+    added: list[int] = []
+    rewired: list[RewiredEntry] = []
+    for node in after.nodes:
+        if node in old:
+            continue
+        if gone.get(node.lineage):
+            rewired.append({"old": gone[node.lineage].pop(), "new": node.serial})
+        else:
+            added.append(node.serial)
+    return sorted(serial for left in gone.values() for serial in left), added, rewired
 
 
 def _if_changed(before: list[PortEntry], after: list[PortEntry]) -> list[PortEntry] | None:

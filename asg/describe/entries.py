@@ -34,6 +34,7 @@ def node_entry(node: Node) -> NodeEntry:
     types = tuple(tensor.type for tensor in node.inputs), tuple(t.type for t in node.outputs)
     return {
         "serial": node.serial,
+        "lineage": node.lineage,
         "op": op.name,
         "category": op.category,
         "attributes": attribute_texts(node),

@@ -139,52 +139,23 @@ def twins_of(
 ) -> dict[Node, Node]:
     """For every gradient node, the forward node of the last graph that it belongs to.
 
-    Normally the node whose serial the gradient step recorded. When passes replaced that node, the
-    one derived from it; when they only copied it, the next unclaimed one of the same op, scope and
-    line, in order.
+    That is the node of the lineage that the gradient step recorded, or, where a pass replaced it,
+    the first one derived from it.
     """
-    forward = [node for node in present if parts[node] == "forward"]
-    known = _standing_for(forward)
-    recorded = {node.origin.gradient_of for node in nodes}
-    copies = _by_birth(node for node in forward if node.serial not in recorded)
-    twins: dict[Node, Node] = {}
-    for node in reversed(nodes):  # the newest gradient belongs to the oldest forward node
+    standing = _standing_for([node for node in present if parts[node] == "forward"])
+    found: dict[Node, Node] = {}
+    for node in nodes:
         serial = node.origin.gradient_of
-        if serial is None:
-            continue
-        if serial not in known:
-            waiting = copies.get(_birth(node, _differentiated_op(node)))
-            if not waiting:
-                continue
-            known[serial] = waiting.pop()
-        twins[node] = known[serial]
-    return twins
+        if serial is not None and serial in standing:
+            found[node] = standing[serial]
+    return found
 
 
 def _standing_for(nodes: Sequence[Node]) -> dict[int, Node]:
-    """The node of each serial: the node itself, else the first one derived from it."""
-    found = {node.serial: node for node in nodes}
+    """The node of each serial: of that lineage, else the first one derived from it."""
+    found = {node.serial: node for node in nodes} | {node.lineage: node for node in nodes}
     for node in nodes:
         for step in node.origin.derived:
             for source in step.sources:
                 found.setdefault(source, node)
-    return found
-
-
-def _differentiated_op(node: Node) -> str:
-    return next(step.name for step in node.origin.derived if step.kind == "gradient")
-
-
-Birth = tuple[object, ...]
-
-
-def _birth(node: Node, op: str) -> Birth:
-    return op, node.origin.scope, node.origin.location
-
-
-def _by_birth(nodes: Iterable[Node]) -> dict[Birth, list[Node]]:
-    """Forward nodes by what a copy keeps, newest first, so that pop gives the oldest."""
-    found: dict[Birth, list[Node]] = {}
-    for node in reversed(list(nodes)):
-        found.setdefault(_birth(node, node.op.name), []).append(node)
     return found

@@ -1,8 +1,9 @@
 """The document that describes graphs to pictures, pages and other programs: plain JSON data.
 
-A document holds the facts of every node once, by its serial number, which stays the same through
-all passes. Graphs and passes are lists of serials over these facts, so that the difference of two
-passes is exact and a document of many passes is hardly larger than one of a single graph.
+A document holds the facts of every node once, by its serial number. Graphs and passes are lists of
+serials over these facts, so that the difference of two passes is exact and a document of many
+passes is hardly larger than one of a single graph. A node that a pass only gave other operands is
+a new node of the same lineage.
 
 ========== =====================================================================================
 key        meaning
@@ -70,6 +71,7 @@ class NodeEntry(TypedDict):
     """Everything known about one node."""
 
     serial: int
+    lineage: int  # serial of the first node of this application; the same through all passes
     op: str
     category: str
     attributes: dict[str, str]
@@ -134,12 +136,20 @@ class HitEntry(TypedDict):
     new: list[int]
 
 
+class RewiredEntry(TypedDict):
+    """A node that stands for another of the same lineage, on other operands."""
+
+    old: int
+    new: int
+
+
 class StageEntry(TypedDict):
     """What one pass did; the first stage is the graph the passes started from."""
 
     name: str
     added: list[int]
     removed: list[int]
+    rewired: list[RewiredEntry]
     hits: list[HitEntry]
     seconds: float
     inputs: list[PortEntry] | None  # None: as in the stage before

@@ -1,0 +1,218 @@
+"""Document to view: fold nodes into boxes, write plain numbers into labels, join the arrows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from asg.core.errors import OperandError
+from asg.describe.schema import PARTS, Document, EdgeEntry, NodeEntry, Part, PortEntry
+
+from . import labels
+from .detail import detail_of, is_seed, path_of
+from .rows import rows_of, turns_of
+from .view import Arrow, ArrowKind, Box, BoxKind, Key, View
+
+Shown = Literal["both", "forward", "gradient"]
+SHOWN: dict[str, tuple[Part, ...]] = {
+    "both": PARTS,
+    "forward": ("forward",),
+    "gradient": ("gradient",),
+}
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A document with every visible node assigned to a box."""
+
+    nodes: Mapping[int, NodeEntry]
+    key_of: Mapping[int, Key]
+    operands: Mapping[int, Sequence[EdgeEntry]]
+    results: Sequence[PortEntry]
+    inlined: Mapping[int, str]
+
+
+def view_of(
+    document: Document, part: Shown = "both", depth: int | None = None, fold: bool | None = None
+) -> View:
+    """What to draw of a document.
+
+    Args:
+        document: see `asg.describe`.
+        part: "both" columns and the update, or only the "forward" or the "gradient" nodes.
+        depth: scopes this deep are one box each; None opens as much as stays readable.
+        fold: draw every decomposition, and the gradient of every op, as one box; None does so
+            when the picture has too many boxes otherwise.
+
+    Raises:
+        OperandError: an option has no such value.
+    """
+    if part not in SHOWN:
+        raise OperandError(f"part={part!r}; choose one of {', '.join(map(repr, SHOWN))}")
+    folded = fold_nodes(document, SHOWN[part], depth, fold)
+    boxes = {box.key: box for box in _boxes(folded)}
+    boxes |= {box.key: box for box in _results(folded)}
+    arrows = [*_arrows(folded, boxes), *turns_of(folded.nodes, folded.key_of, boxes)]
+    ordered = dict(sorted(boxes.items(), key=lambda item: item[1].serials))
+    rows = rows_of(folded.nodes, folded.key_of, ordered, arrows)
+    return View(document["name"], ordered, tuple(arrows), rows)
+
+
+def fold_nodes(
+    document: Document, parts: Sequence[Part], depth: int | None, fold: bool | None
+) -> Folded:
+    """Choose the level of detail and assign nodes to boxes; plain numbers get none."""
+    present = set(document["present"])
+    nodes = {
+        node["serial"]: node
+        for node in document["nodes"]
+        if node["serial"] in present and node["part"] in parts
+    }
+    results = [port for port in results_of(document) if port["serial"] in nodes]
+    returned = {port["serial"] for port in results}
+    inlined = {
+        serial: node["scalar"]
+        for serial, node in nodes.items()
+        if node["scalar"] and serial not in returned and not is_seed(node)
+    }
+    detail = detail_of(depth, fold, list(nodes.values()))
+    operands: dict[int, list[EdgeEntry]] = {}
+    for edge in document["edges"]:
+        operands.setdefault(edge["target"], []).append(edge)
+    key_of = {s: detail.key(node) for s, node in nodes.items() if s not in inlined}
+    return Folded(nodes, key_of, operands, results, inlined)
+
+
+def results_of(document: Document) -> list[PortEntry]:
+    """The outputs of the last graph; next values of variables under ``next <name>``."""
+    following = {
+        slot["output"]["name"]: slot["name"]
+        for slot in document["state"]
+        if slot["output"] is not None
+    }
+    return [
+        {**port, "name": f"next {following[port['name']]}" if port["name"] in following
+         else port["name"]}
+        for port in document["outputs"]
+    ]  # fmt: skip
+
+
+# -- boxes -----------------------------------------------------------------------------------
+
+
+def _boxes(folded: Folded) -> Iterator[Box]:
+    members: dict[Key, list[NodeEntry]] = {}
+    for serial, key in folded.key_of.items():
+        members.setdefault(key, []).append(folded.nodes[serial])
+    for key, nodes in members.items():
+        yield _single(nodes[0], folded) if key[0] == "node" else _group(key, nodes)
+
+
+def _single(node: NodeEntry, folded: Folded) -> Box:
+    operands = folded.operands.get(node["serial"], ())
+    kind: BoxKind = "seed" if is_seed(node) else "op" if node["operands"] else "leaf"
+    style = "seed" if kind == "seed" else node["role"] or node["category"]
+    if kind == "op":
+        scalars = {
+            edge["operand"]: folded.inlined[edge["source"]]
+            for edge in operands
+            if edge["source"] in folded.inlined
+        }
+        title, details = labels.op_title(node, scalars), labels.op_details(node)
+    else:
+        title, details = labels.leaf_title(node, path_of(node)), _leaf_details(node, kind)
+    return Box(
+        ("node", node["serial"]), kind, node["part"], _enclosing(node, kind), title, details,
+        style, labels.op_tooltip(node, operands), (node["serial"],),
+    )  # fmt: skip
+
+
+def _leaf_details(node: NodeEntry, kind: BoxKind) -> tuple[str, ...]:
+    return () if kind == "seed" else (labels.type_text(node["outputs"][0]),)
+
+
+def _enclosing(node: NodeEntry, kind: BoxKind) -> tuple[str, ...]:
+    return () if kind == "seed" or node["role"] == "input" else path_of(node)
+
+
+def _group(key: Key, nodes: Sequence[NodeEntry]) -> Box:
+    kind, part = key[0], nodes[0]["part"]
+    path = tuple(str(each) for each in key[2:-1]) if kind == "group" else path_of(nodes[0])
+    title = labels.group_title(key, nodes)
+    return Box(
+        key, "group", part, path, title, labels.group_details(title, nodes),
+        _group_style(key, nodes), labels.group_tooltip(nodes),
+        tuple(node["serial"] for node in nodes),
+    )  # fmt: skip
+
+
+def _group_style(key: Key, nodes: Sequence[NodeEntry]) -> str:
+    """Composites look like the op they are, scopes like folders."""
+    for step in nodes[0]["derived"]:
+        if step["kind"] == key[0] and step["category"]:
+            return step["category"]
+    return "module"
+
+
+def _results(folded: Folded) -> Iterator[Box]:
+    """A box for every result; next values of variables only where the op that makes it is open."""
+    for port in folded.results:
+        made_by = folded.key_of[port["serial"]]
+        following = port["name"].startswith("next ")
+        if following and made_by[0] != "node":
+            continue
+        node = folded.nodes[port["serial"]]
+        path = path_of(node) if following else ()
+        yield Box(
+            ("output", port["name"]), "output", node["part"], path,
+            labels.shortened(port["name"], labels.LONGEST_TITLE),
+            (labels.type_text(node["outputs"][port["output"]]),),
+            "next" if following else "output", f"result {port['name']}", (port["serial"],),
+        )  # fmt: skip
+
+
+# -- arrows ----------------------------------------------------------------------------------
+
+
+def _arrows(folded: Folded, boxes: Mapping[Key, Box]) -> Iterator[Arrow]:
+    joined: dict[tuple[Key, Key], list[str]] = {}
+    seen: set[tuple[Key, Key, int, int]] = set()
+    for tail, head, type, value in _links(folded, boxes):
+        if (tail, head, *value) not in seen:
+            seen.add((tail, head, *value))
+            joined.setdefault((tail, head), []).append(type)
+    for (tail, head), types in joined.items():
+        label = types[0] if len(types) == 1 else labels.counted(len(types), "value")
+        kind: ArrowKind = "flow"
+        if boxes[tail].part == "forward" and boxes[head].part != "forward":
+            kind = "residual"
+        yield Arrow(tail, head, kind, label, ", ".join(types))
+
+
+def _links(
+    folded: Folded, boxes: Mapping[Key, Box]
+) -> Iterator[tuple[Key, Key, str, tuple[int, int]]]:
+    """Every value between two boxes: who makes it, who uses it, its type, and which it is."""
+    for serial, head in folded.key_of.items():
+        for edge in folded.operands.get(serial, ()):
+            tail = folded.key_of.get(edge["source"])
+            if tail is not None and tail != head and not _is_own(edge, head, folded):
+                value = (edge["source"], edge["output"])
+                yield tail, head, _type_of(folded, *value), value
+    for port in folded.results:
+        head = ("output", port["name"])
+        if head in boxes:
+            value = (port["serial"], port["output"])
+            yield folded.key_of[port["serial"]], head, _type_of(folded, *value), value
+
+
+def _is_own(edge: EdgeEntry, head: Key, folded: Folded) -> bool:
+    """A folded update reads the very parameter it is named after: that goes without an arrow."""
+    source, target = folded.nodes[edge["source"]], folded.nodes[edge["target"]]
+    updates = target["part"] == "update" and head[0] == "group"
+    return updates and bool(source["name"]) and source["name"] == target["parameter"]
+
+
+def _type_of(folded: Folded, serial: int, output: int) -> str:
+    return labels.type_text(folded.nodes[serial]["outputs"][output])
