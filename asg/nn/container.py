@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asg.core.errors import OperandError
 from asg.nn.module import Module
@@ -30,6 +30,10 @@ class Sequential(Module):
                 raise OperandError(f"{name!r} is a method of Module; name the child differently")
             setattr(self, name, module)
         self._order = tuple(listed)
+
+    if TYPE_CHECKING:  # children are attributes of the names given
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def forward(self, x: Any) -> Any:
         """Each module on the result of the one before."""

@@ -9,6 +9,7 @@ the price that the process keeps its peak.
 from __future__ import annotations
 
 import ctypes
+import logging
 import platform
 from functools import cache
 
@@ -31,4 +32,8 @@ def keep_freed_memory() -> bool:
     # Before version 2.35 glibc refuses thresholds over 32 MiB.
     kept = any(mallopt(_M_MMAP_THRESHOLD, 1 << power) == 1 for power in (30, 25))
     settings = ((_M_TRIM_THRESHOLD, _LARGEST_INT), (_M_ARENA_MAX, 1))
-    return kept and all([mallopt(name, value) == 1 for name, value in settings])
+    kept = kept and all([mallopt(name, value) == 1 for name, value in settings])
+    logging.getLogger("asg.backends.jax").info(
+        "glibc keeps freed memory in this process: JaxBackend(keep_freed_memory=False) leaves it"
+    )
+    return kept

@@ -17,7 +17,8 @@ class Block(nn.Module):
         self.inner = nn.Linear(3, 3)
 
     def forward(self, x: asg.Tensor) -> asg.Tensor:
-        return asg.relu(self.inner(x))
+        hidden: asg.Tensor = self.inner(x)
+        return asg.relu(hidden)
 
 
 class Net(nn.Module):
@@ -28,7 +29,8 @@ class Net(nn.Module):
     def forward(self, x: asg.Tensor) -> asg.Tensor:
         for layer in self.layers:
             x = layer(x)
-        return self.head(x)
+        out: asg.Tensor = self.head(x)
+        return out
 
 
 def test_names_are_those_of_pytorch() -> None:
@@ -60,7 +62,8 @@ def test_a_shared_module_shares_its_parameters() -> None:
             self.again = self.first
 
         def forward(self, x: asg.Tensor) -> asg.Tensor:
-            return self.again(self.first(x))
+            out: asg.Tensor = self.again(self.first(x))
+            return out
 
     net = Twice()
     assert list(net.parameters()) == ["first.weight", "first.bias"]
@@ -109,6 +112,7 @@ def test_linear_is_x_times_weight_transposed_plus_bias() -> None:
     x = np.random.default_rng(1).standard_normal((4, 5, 3)).astype("f4")
     placeholder = asg.input("x", ("a", "b", 3))
     found = asg.run(net(placeholder), {placeholder: x, **feeds})
+    assert net.bias is not None
     wanted = x @ feeds[net.weight].T + feeds[net.bias]
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
@@ -128,6 +132,8 @@ def test_layer_norm_normalises_and_scales() -> None:
     x = np.random.default_rng(1).standard_normal((4, 6)).astype("f4")
     placeholder = asg.input("x", ("n", 6))
     found = asg.run(net(placeholder), {placeholder: x, **feeds})
+    assert net.weight is not None
+    assert net.bias is not None
     centred = x - x.mean(1, keepdims=True)
     wanted = centred / np.sqrt(x.var(1, keepdims=True) + 1e-5) * feeds[net.weight] + feeds[net.bias]
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)

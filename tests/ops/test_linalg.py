@@ -87,7 +87,7 @@ def test_order_is_by_cost_and_symbols_count_as_sizes() -> None:
 
 
 def test_flops_of_einsum_are_those_of_its_products() -> None:
-    spec = asg.ops.contraction("ij,jk,kl->il", *(asg.zeros(s) for s in ((2, 3), (3, 4), (4, 5))))
+    spec = asg.einsum("ij,jk,kl->il", *(asg.zeros(s) for s in ((2, 3), (3, 4), (4, 5))))
     types = tuple(tensor.type for tensor in spec.node.inputs)
     assert spec.node.op.flops(types, (spec.type,)) == 2 * 2 * 3 * 4 + 2 * 2 * 4 * 5
     outer = asg.einsum("i,j->ij", asg.zeros((2,)), asg.zeros((3,)))

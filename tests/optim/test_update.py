@@ -21,7 +21,8 @@ TARGET = np.array([0.3, 0.1, -0.7, 2.0])
 
 def gradient_at(p: Array, step: int) -> Array:
     """Of sum((p - TARGET)^2 * (1 + step mod 3)): changes from step to step."""
-    return 2.0 * (p - TARGET) * (1.0 + step % 3)
+    gradient: Array = 2.0 * (p - TARGET) * (1.0 + step % 3)
+    return gradient
 
 
 def trajectory(transform: Transform, backend: str = "numpy") -> list[Array]:
@@ -53,7 +54,8 @@ def sgd_by_hand(lr: float, momentum: float, nesterov: bool, decay: float) -> lis
         nonlocal buffer
         g = g + decay * p
         buffer = momentum * buffer + g
-        return p - lr * (g + momentum * buffer if nesterov else buffer)
+        following: Array = p - lr * (g + momentum * buffer if nesterov else buffer)
+        return following
 
     return follow(update)
 
@@ -68,7 +70,8 @@ def adam_by_hand(lr: float, betas: tuple[float, float], l2: float, decoupled: fl
         second = betas[1] * second + (1 - betas[1]) * g * g
         m = first / (1 - betas[0] ** (number + 1))
         v = second / (1 - betas[1] ** (number + 1))
-        return p - lr * (m / (np.sqrt(v) + 1e-8) + decoupled * p)
+        following: Array = p - lr * (m / (np.sqrt(v) + 1e-8) + decoupled * p)
+        return following
 
     return follow(update)
 
@@ -113,7 +116,7 @@ def test_backends_agree(name: str) -> None:
 
 def test_trajectories_are_those_of_pytorch() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is an optional oracle")
-    makers = {
+    makers: dict[str, Callable[..., Any]] = {
         "sgd nesterov": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True),
         "adam l2": lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.8, 0.95), weight_decay=0.1),
         "adamw": lambda p: torch.optim.AdamW(p, lr=0.1),

@@ -128,7 +128,8 @@ def test_training_and_evaluation_are_chosen_when_a_step_is_built() -> None:
             self.drop = nn.Dropout(0.5)
 
         def forward(self, x: asg.Tensor) -> asg.Tensor:
-            return self.drop(self.fc(x))
+            out: asg.Tensor = self.drop(self.fc(x))
+            return out
 
     net = Net()
     train = step_of(net)
@@ -147,7 +148,8 @@ def test_unreached_parameters_are_all_listed() -> None:
             self.idle = nn.Linear(4, 3)
 
         def forward(self, x: asg.Tensor) -> asg.Tensor:
-            return self.used(x)
+            out: asg.Tensor = self.used(x)
+            return out
 
     with pytest.raises(UnreachedParameter) as caught:
         step_of(Net())
@@ -176,7 +178,7 @@ def test_nothing_to_train_is_an_error() -> None:
 
 def test_two_parameters_of_one_name_are_an_error() -> None:
     a, b = (asg.parameter("w", (), init=1.0) for _ in range(2))
-    with pytest.raises(GraphError, match="'w'|named w"):
+    with pytest.raises(GraphError, match=r"'w'|named w"):
         asg.train_step(a * b, optimizer=optim.sgd(0.1))
 
 
