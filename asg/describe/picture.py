@@ -22,7 +22,9 @@ def render(source: Any, path: str | PathLike[str], **options: Any) -> Path:
     See `asg.visualizer.render` for the options; this is it, loaded when it is first needed.
 
     >>> import asg
-    >>> render(asg.Graph(y=asg.input("x", (2,)).T), "tiny.dot").read_text()[:15]
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     render(asg.Graph(y=asg.input("x", (2,)).T), f"{folder}/tiny.dot").read_text()[:15]
     'digraph "graph"'
     """
     path = load_visualizer().render(source, path, **options)

@@ -30,8 +30,14 @@ def _product(a: Array, b: Array, out: Array) -> Call:
     if a.ndim > 2 and b.ndim <= 2:  # one product of all rows instead of one for each leading index
         rows = a.reshape(prod(a.shape[:-1]), a.shape[-1])
         if np.may_share_memory(rows, a):
-            return np.matmul, (rows, b, out.reshape(rows.shape[0], *b.shape[1:]))
-    return np.matmul, (a, b, out)
+            return _flat_product(rows, b, out.reshape(rows.shape[0], *b.shape[1:]))
+    return _flat_product(a, b, out)
+
+
+def _flat_product(a: Array, b: Array, out: Array) -> Call:
+    """`np.dot` costs half the overhead of `np.matmul`, and is the same up to two axes."""
+    flat = a.ndim <= 2 and b.ndim <= 2 and out.ndim > 0 and out.flags.c_contiguous
+    return (np.dot if flat and out.dtype.kind == "f" else np.matmul), (a, b, out)
 
 
 def readable(x: Array, dtype: np.dtype[np.generic], scratch: Scratch) -> tuple[list[Call], Array]:
