@@ -28,7 +28,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
+        temporary.touch(0o666, exist_ok=False)  # less what the umask takes away
+        mode = temporary.stat().st_mode
         yield temporary
+        temporary.chmod(mode)  # some libraries make private files of their own
         _flush(temporary)
         os.replace(temporary, target)
         _flush_folder(target.parent)

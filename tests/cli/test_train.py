@@ -173,23 +173,25 @@ def test_the_report_of_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> N
 
 
 def test_help_is_quick_and_loads_nothing_heavy(tmp_path: Path) -> None:
-    cached = {"PYTHONPYCACHEPREFIX": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": ""}
+    """0.3 s in all, where asg itself takes most; here in CPU time with room for a slow machine."""
+    variables = {"PYTHONPYCACHEPREFIX": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": ""}
     code = (
-        "import sys, time; start = time.process_time(); from asg.cli.main import main; main(); "
-        "print(time.process_time() - start, *sys.modules)"
+        "import sys, time; import asg; before = time.process_time(); "
+        "from asg.cli.main import main; main(); "
+        "print(time.process_time() - before, time.process_time(), *sys.modules)"
     )
-    times = []
-    for _ in range(4):  # the first fills the cache; the machine may be busy
+    measured = []
+    for _ in range(4):  # the first fills the cache of compiled files
         done = subprocess.run(
-            [sys.executable, "-c", code, "--help"], env=environment(cached), cwd=tmp_path,
+            [sys.executable, "-c", code, "--help"], env=environment(variables), cwd=tmp_path,
             capture_output=True, text=True, check=True,
         )  # fmt: skip
-        *shown, last = done.stdout.splitlines()
-        seconds, *modules = last.split()
-        times.append(float(seconds))
-    assert shown[0] == "usage: asg COMMAND [OPTIONS]"
-    assert not {"jax", "sklearn", "scipy", "tyro", "pydantic", "rich"} & set(modules)
-    assert min(times) < 0.3
+        first, *_, last = done.stdout.splitlines()
+        own, total, *modules = last.split()
+        measured.append((float(own), float(total)))
+    assert first == "usage: asg COMMAND [OPTIONS]"
+    assert not {"jax", "sklearn", "scipy", "tyro", "pydantic", "rich", "yaml"} & set(modules)
+    assert min(measured)[0] < 0.05 and min(total for _, total in measured) < 0.6
 
 
 def test_the_help_of_train_names_every_option_with_its_default(

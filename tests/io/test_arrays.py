@@ -64,6 +64,12 @@ def test_no_arrays_and_no_metadata_are_fine(path: Path) -> None:
     assert load_arrays(path) == {} and load_metadata(path) == {}
 
 
+def test_others_may_read_the_file_as_any_other(path: Path) -> None:
+    path.with_name("ordinary").write_text("")
+    save_arrays(path, {"w": np.zeros(1)})
+    assert path.stat().st_mode == path.with_name("ordinary").stat().st_mode
+
+
 def test_the_bytes_are_those_of_the_format(path: Path) -> None:
     """Read with nothing but the specification: length, JSON header, raw numbers."""
     save_arrays(path, {"w": np.array([1.5, -2.0], np.float32)}, {"k": "v"})
