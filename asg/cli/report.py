@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import asg
@@ -20,6 +21,7 @@ from asg.train.summary import StepMemory, op_counts, parameter_count, step_memor
 from asg.train.trainer import Epoch, Training
 
 Print = Callable[[str], None]
+REDRAW_SECONDS = 0.1
 
 
 def say(line: str) -> None:
@@ -142,9 +144,15 @@ def progress(epochs: int, batches: int) -> Iterator[tuple[Print, Callable[[int, 
     )
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("", total=epochs * batches, epoch=1, epochs=epochs)
+        shown = monotonic()
+
+        def advance(epoch: int, batch: int) -> None:
+            nonlocal shown
+            if monotonic() - shown >= REDRAW_SECONDS:  # a step may take less than telling of it
+                shown = monotonic()
+                bar.update(task, completed=(epoch - 1) * batches + batch, epoch=epoch)
+
         yield (
             lambda line: bar.console.print(line, markup=False, highlight=False, soft_wrap=True),
-            lambda epoch, batch: bar.update(
-                task, completed=(epoch - 1) * batches + batch, epoch=epoch
-            ),
+            advance,
         )
