@@ -25,7 +25,9 @@ class Node:
     that rewires a graph keeps it, so that "the same application" is known from pass to pass.
     """
 
-    __slots__ = ("checks", "inputs", "lineage", "op", "origin", "outputs", "serial")
+    __slots__ = (
+        "checks", "inputs", "lineage", "op", "origin", "outputs", "serial", "verified",
+    )  # fmt: skip
 
     op: Op
     inputs: tuple[Tensor, ...]
@@ -34,6 +36,7 @@ class Node:
     lineage: int
     origin: Origin
     checks: tuple[SizeCheck, ...]
+    verified: bool
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Node:
         self.lineage = self.serial if lineage is None else lineage
         self.origin = current_origin() if origin is None else origin
         self.checks = checks
+        self.verified = False  # set by verify: a node never changes, so once is enough
         self.outputs = tuple(Tensor(each, self, index) for index, each in enumerate(types))
 
     def with_inputs(self, inputs: tuple[Tensor, ...]) -> Node:

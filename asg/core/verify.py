@@ -27,7 +27,9 @@ def verify(graph: Graph, level: Level | None = None, stage: str = "") -> Graph:
     _check_placeholders(graph, stage)
     _check_state(graph, stage)
     for position, node in enumerate(graph.nodes):
-        complaint = _complaint(node) or (level(node) if level else None)
+        complaint = None if node.verified else _complaint(node)
+        node.verified = complaint is None
+        complaint = complaint or (level(node) if level else None)
         if complaint:
             raise GraphError(_message(graph, position, complaint, stage))
     return graph

@@ -36,26 +36,38 @@ def rewrite(graph: Graph, rules: Sequence[Rule], log: list[RuleHit]) -> Graph:
         RewriteError: a rule changed a type, or the rules never settle; names the rules.
     """
     index = index_rules(rules)
+    settled: set[Node] = set()
     for _ in range(MAX_ROUNDS):
         hits = len(log)
-        graph = rebuild(graph, lambda node, inputs: _rewrite_node(node, inputs, index, log))
-        if len(log) == hits:
+        graph = rebuild(
+            graph, lambda node, inputs: _rewrite_node(node, inputs, index, settled, log)
+        )
+        if not any(type(n.op) in index and n not in settled for n in graph.nodes):
             return graph
     recent = sorted({hit.rule for hit in log[hits:]})
     raise RewriteError(f"rules never settle after {MAX_ROUNDS} rounds: {', '.join(recent)}")
 
 
 def _rewrite_node(
-    node: Node, inputs: tuple[Tensor, ...], index: Index, log: list[RuleHit]
+    node: Node,
+    inputs: tuple[Tensor, ...],
+    index: Index,
+    settled: set[Node],
+    log: list[RuleHit],
 ) -> tuple[Tensor, ...] | None:
-    """Replacement outputs of one node; its own replacement is tried again at once."""
-    if type(node.op) not in index and inputs == node.inputs:
+    """Replacement outputs of one node; its own replacement is tried again at once.
+
+    A rule looks at a node and what it depends on, and neither ever changes: a node that no rule
+    took is settled, and is not tried again.
+    """
+    if inputs == node.inputs and (node in settled or type(node.op) not in index):
         return None
     current = node if inputs == node.inputs else node.with_inputs(inputs)
     outputs = current.outputs
     for _ in range(MAX_ROUNDS):
-        replaced = _first_hit(outputs, current, index, log)
+        replaced = None if current in settled else _first_hit(outputs, current, index, log)
         if replaced is None:
+            settled.add(current)
             return outputs
         outputs = replaced
         if len(outputs) != 1:
@@ -73,7 +85,7 @@ def _first_hit(
         if not each.may_match(node):
             continue
         floor = next_serial()
-        with derive("rule", each.name, (node.serial,), node.origin):
+        with derive("rule", each.name, (node.lineage,), node.origin):
             result = each.replace(node)
             if result is None:
                 continue
