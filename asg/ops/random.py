@@ -2,8 +2,12 @@
 
 A key is ``u32[2]``. Element i of what a key gives is the cipher of the counter i under that key,
 so the numbers depend on nothing but key, shape and dtype: they are equal to the bit on every
-backend, and equal to those of JAX (``jax_threefry_partitionable``, its default). Use a key once;
-`split_key` and `fold_in` make new ones. Distributions are in `asg.ops.distributions`.
+backend, and equal to those of JAX (``jax_threefry_partitionable``, its default). Distributions are
+in `asg.ops.distributions`.
+
+Use a key once: either draw from it, or split it, or fold into it. Keys are ciphers of counters
+too, so what is drawn from a key and the keys made of it are related, and row i of a split is the
+key that folding in i gives (as in JAX).
 
 Source: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011,
 https://doi.org/10.1145/2063384.2063405.
@@ -18,7 +22,7 @@ import numpy as np
 from asg.core.convert import as_tensor
 from asg.core.dim import Dim
 from asg.core.dtype import DType, as_dtype, uint32
-from asg.core.errors import DtypeError, OperandError
+from asg.core.errors import DtypeError, OperandError, ShapeError
 from asg.core.op import Op
 from asg.core.registry import public
 from asg.core.tensor import Tensor
@@ -98,7 +102,7 @@ def require_key(key: TensorType) -> None:
         raise TypeProblem(
             f"the key is {key}, u32[2] is needed",
             "make one with random_key(seed); one row of split_key(key, n) is a key",
-            DtypeError,
+            ShapeError if key.dtype is uint32 else DtypeError,
         )
 
 
@@ -145,7 +149,7 @@ def split_key(key: Any, count: int = 2) -> Tensor:
 
     Raises:
         OperandError: ``count`` is not a positive integer.
-        DtypeError: ``key`` is not u32[2].
+        DtypeError, ShapeError: ``key`` is not u32[2].
 
     >>> import asg
     >>> asg.run(asg.split_key(asg.random_key(0), 2)).tolist()
@@ -165,7 +169,7 @@ def fold_in(key: Any, data: Any) -> Tensor:
         data: an integer scalar, such as a step counter; its low 32 bits count.
 
     Raises:
-        DtypeError: ``data`` is not an integer, or ``key`` not u32[2].
+        DtypeError, ShapeError: ``data`` is not an integer scalar, or ``key`` not u32[2].
 
     >>> import asg
     >>> asg.run(asg.fold_in(asg.random_key(0), 7)).tolist() != [0, 0]
@@ -183,10 +187,11 @@ def random_bits(key: Any, shape: Any, dtype: Any = uint32) -> Tensor:
     """Uniform unsigned integers; equal to the bit to jax.random.bits.
 
     Raises:
-        DtypeError: ``dtype`` is not unsigned, or ``key`` not u32[2].
+        DtypeError: ``dtype`` is not unsigned.
+        DtypeError, ShapeError: ``key`` is not u32[2].
 
     >>> import asg
     >>> asg.run(asg.random_bits(asg.random_key(0), (2,))).tolist()
-    [4070199207, 2202205713]
+    [4070199207, 4202968722]
     """
     return RandomBits(as_shape(shape), as_dtype(dtype))(key)

@@ -217,8 +217,8 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
         DtypeError: ``x`` is not floating.
 
     >>> import asg
-    >>> float(asg.run(asg.logsumexp(asg.constant([1000.0, 1000.0])), {}))
-    1000.693115234375
+    >>> round(float(asg.run(asg.logsumexp(asg.constant([1000.0, 1000.0])))), 2)
+    1000.69
     """
     x = as_tensor(x)
     return LogSumExp(normalize_axes(axis, x.ndim), bool(keepdims))(x)
