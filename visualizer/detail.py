@@ -45,7 +45,7 @@ class Detail:
 
     def key(self, node: NodeEntry) -> Key:
         """The box the node is drawn in."""
-        if node["role"] == "input" or is_seed(node):
+        if node["role"] in ("input", "outside") or is_seed(node):
             return ("node", node["serial"])
         path, limit = path_of(node), self.depth
         if node["part"] == "update":
@@ -58,9 +58,15 @@ class Detail:
             return ("segment", node["part"], self.segments[node["serial"]])
         return self._folded(node) if self.fold else ("node", node["serial"])
 
+    def path(self, node: NodeEntry) -> tuple[str, ...]:
+        """The clusters around the box the node is drawn in."""
+        key = self.key(node)
+        return tuple(str(name) for name in key[2:-1]) if key[0] == "group" else path_of(node)
+
     def _folded(self, node: NodeEntry) -> Key:
+        kinds = ("gradient", "decompose") if node["part"] == "gradient" else ("decompose",)
         for step in node["derived"]:
-            if step["kind"] in ("gradient", "decompose"):
+            if step["kind"] in kinds:
                 return (step["kind"], node["part"], *step["sources"])
         return ("node", node["serial"])
 
@@ -74,7 +80,8 @@ def path_of(node: NodeEntry) -> tuple[str, ...]:
 
 def is_seed(node: NodeEntry) -> bool:
     """The constant that a gradient starts from: d loss / d loss = 1."""
-    return node["part"] == "gradient" and node["gradient_of"] is None and not node["operands"]
+    made_by_rule = node["gradient_of"] is not None
+    return node["role"] == "constant" and node["part"] == "gradient" and not made_by_rule
 
 
 def detail_of(depth: int | None, fold: bool | None, nodes: list[NodeEntry]) -> Detail:

@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
-from asg.core.errors import OperandError
-from asg.describe.schema import PARTS, Document, EdgeEntry, NodeEntry, Part, PortEntry
+from asg.describe.schema import Document, EdgeEntry, NodeEntry
 
 from . import labels
-from .detail import detail_of, is_seed, path_of
+from .detail import is_seed, path_of
+from .fold import OUTSIDE, Folded, Shown, fold_nodes
 from .rows import rows_of, turns_of
 from .view import Arrow, ArrowKind, Box, BoxKind, Key, View
-
-Shown = Literal["both", "forward", "gradient"]
-SHOWN: dict[str, tuple[Part, ...]] = {
-    "both": PARTS,
-    "forward": ("forward",),
-    "gradient": ("gradient",),
-}
-
-
-@dataclass(frozen=True)
-class Folded:
-    """A document with every visible node assigned to a box."""
-
-    nodes: Mapping[int, NodeEntry]
-    key_of: Mapping[int, Key]
-    operands: Mapping[int, Sequence[EdgeEntry]]
-    results: Sequence[PortEntry]
-    inlined: Mapping[int, str]
 
 
 def view_of(
@@ -48,54 +28,13 @@ def view_of(
     Raises:
         OperandError: an option has no such value.
     """
-    if part not in SHOWN:
-        raise OperandError(f"part={part!r}; choose one of {', '.join(map(repr, SHOWN))}")
-    folded = fold_nodes(document, SHOWN[part], depth, fold)
+    folded = fold_nodes(document, part, depth, fold)
     boxes = {box.key: box for box in _boxes(folded)}
     boxes |= {box.key: box for box in _results(folded)}
     arrows = [*_arrows(folded, boxes), *turns_of(folded.nodes, folded.key_of, boxes)]
     ordered = dict(sorted(boxes.items(), key=lambda item: item[1].serials))
     rows = rows_of(folded.nodes, folded.key_of, ordered, arrows)
     return View(document["name"], ordered, tuple(arrows), rows)
-
-
-def fold_nodes(
-    document: Document, parts: Sequence[Part], depth: int | None, fold: bool | None
-) -> Folded:
-    """Choose the level of detail and assign nodes to boxes; plain numbers get none."""
-    present = set(document["present"])
-    nodes = {
-        node["serial"]: node
-        for node in document["nodes"]
-        if node["serial"] in present and node["part"] in parts
-    }
-    results = [port for port in results_of(document) if port["serial"] in nodes]
-    returned = {port["serial"] for port in results}
-    inlined = {
-        serial: node["scalar"]
-        for serial, node in nodes.items()
-        if node["scalar"] and serial not in returned and not is_seed(node)
-    }
-    detail = detail_of(depth, fold, list(nodes.values()))
-    operands: dict[int, list[EdgeEntry]] = {}
-    for edge in document["edges"]:
-        operands.setdefault(edge["target"], []).append(edge)
-    key_of = {s: detail.key(node) for s, node in nodes.items() if s not in inlined}
-    return Folded(nodes, key_of, operands, results, inlined)
-
-
-def results_of(document: Document) -> list[PortEntry]:
-    """The outputs of the last graph; next values of variables under ``next <name>``."""
-    following = {
-        slot["output"]["name"]: slot["name"]
-        for slot in document["state"]
-        if slot["output"] is not None
-    }
-    return [
-        {**port, "name": f"next {following[port['name']]}" if port["name"] in following
-         else port["name"]}
-        for port in document["outputs"]
-    ]  # fmt: skip
 
 
 # -- boxes -----------------------------------------------------------------------------------
@@ -157,18 +96,20 @@ def _group_style(key: Key, nodes: Sequence[NodeEntry]) -> str:
 
 def _results(folded: Folded) -> Iterator[Box]:
     """A box for every result; next values of variables only where the op that makes it is open."""
-    for port in folded.results:
-        made_by = folded.key_of[port["serial"]]
-        following = port["name"].startswith("next ")
-        if following and made_by[0] != "node":
-            continue
-        node = folded.nodes[port["serial"]]
-        path = path_of(node) if following else ()
+    for result in folded.results:
+        node = folded.nodes[result.serial]
+        path: tuple[str, ...] = ()
+        title, style = result.name, "output"
+        if result.variable:
+            if folded.key_of[result.serial][0] != "node":
+                continue
+            path = path_of(node)
+            title, style = labels.next_title(result.variable, node, path), "next"
         yield Box(
-            ("output", port["name"]), "output", node["part"], path,
-            labels.shortened(port["name"], labels.LONGEST_TITLE),
-            (labels.type_text(node["outputs"][port["output"]]),),
-            "next" if following else "output", f"result {port['name']}", (port["serial"],),
+            ("output", result.name), "output", node["part"], path,
+            labels.shortened(title, labels.LONGEST_TITLE),
+            (labels.type_text(node["outputs"][result.output]),),
+            style, f"result {result.name}", (result.serial,),
         )  # fmt: skip
 
 
@@ -185,7 +126,7 @@ def _arrows(folded: Folded, boxes: Mapping[Key, Box]) -> Iterator[Arrow]:
     for (tail, head), types in joined.items():
         label = types[0] if len(types) == 1 else labels.counted(len(types), "value")
         kind: ArrowKind = "flow"
-        if boxes[tail].part == "forward" and boxes[head].part != "forward":
+        if boxes[tail].style == OUTSIDE or boxes[tail].part == "forward" != boxes[head].part:
             kind = "residual"
         yield Arrow(tail, head, kind, label, ", ".join(types))
 
@@ -200,11 +141,11 @@ def _links(
             if tail is not None and tail != head and not _is_own(edge, head, folded):
                 value = (edge["source"], edge["output"])
                 yield tail, head, _type_of(folded, *value), value
-    for port in folded.results:
-        head = ("output", port["name"])
+    for result in folded.results:
+        head = ("output", result.name)
         if head in boxes:
-            value = (port["serial"], port["output"])
-            yield folded.key_of[port["serial"]], head, _type_of(folded, *value), value
+            value = (result.serial, result.output)
+            yield folded.key_of[result.serial], head, _type_of(folded, *value), value
 
 
 def _is_own(edge: EdgeEntry, head: Key, folded: Folded) -> bool:

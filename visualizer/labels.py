@@ -74,14 +74,22 @@ def op_details(node: NodeEntry) -> tuple[str, ...]:
 def leaf_title(node: NodeEntry, path: tuple[str, ...]) -> str:
     """Inputs and variables by name, without what the clusters around say; constants by value."""
     if node["name"]:
-        return shortened(_name_inside(node, path), LONGEST_TITLE)
+        return shortened(_name_inside(node["name"], node, path), LONGEST_TITLE)
     return shortened(node["scalar"] or node["op"], LONGEST_TITLE)
 
 
-def _name_inside(node: NodeEntry, path: tuple[str, ...]) -> str:
-    name, around = node["name"], ".".join(path)
-    if node["part"] == "update":
+def next_title(variable: str, node: NodeEntry, path: tuple[str, ...]) -> str:
+    """``next weight``: the variable that the value of a node becomes."""
+    return f"next {_name_inside(variable, node, path)}"
+
+
+def _name_inside(name: str, node: NodeEntry, path: tuple[str, ...]) -> str:
+    """``adam.m`` for ``optimizer.adam.m.fc1.weight`` where ``fc1.weight`` is updated."""
+    around = ".".join(path)
+    if node["part"] == "update" and name != around:
         return name.removeprefix("optimizer.").removesuffix(f".{around}")
+    if node["part"] == "update":
+        return path[-1]
     return name.removeprefix(f"{around}.")
 
 

@@ -13,7 +13,8 @@ from asg.io.atomic import write_bytes
 
 from .dot import Program, program_of
 from .engine import draw
-from .group import Shown, view_of
+from .fold import Shown
+from .group import view_of
 from .style import theme_of
 
 KINDS = ("svg", "png", "pdf", "dot")

@@ -7,12 +7,15 @@ parameters alone, gradient ops that only reread forward values, and gradients th
 from __future__ import annotations
 
 from bisect import bisect
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from asg.describe.schema import NodeEntry
 
 from .view import Arrow, Box, Key
 
+MOST_BESIDE = 2
+"""Boxes that stand left of one that uses them; more would make the row too wide."""
 TURN = "the gradient starts here: d loss / d loss = 1"
 
 Nodes = Mapping[int, NodeEntry]
@@ -64,7 +67,7 @@ def rows_of(
     main = _main(boxes, inner)
     for first, second in _sides(boxes, inner, main):
         rows.join(first, second)
-    for first, second in [*_exits(boxes, inner), *_handovers(boxes, arrows)]:
+    for first, second in [*_exits(boxes, inner), *_handovers(nodes, boxes, arrows)]:
         if not (rows.placed(first) and rows.placed(second)):
             rows.join(first, second)
     for arrow in arrows:
@@ -115,7 +118,7 @@ def _twin_of(box: Box, nodes: Nodes, key_of: Keys, boxes: Boxes) -> Key | None:
         if same in boxes:
             return same
     twins = (key_of.get(twin) for s in box.serials if (twin := nodes[s]["twin"]) is not None)
-    return next((twin for twin in twins if twin is not None), None)
+    return next((key for key in twins if key and boxes[key].part == "forward"), None)
 
 
 # -- beside a rung ---------------------------------------------------------------------------
@@ -143,11 +146,14 @@ def _sides(boxes: Boxes, inner: Iterable[Arrow], main: set[Key]) -> Iterator[tup
         if boxes[arrow.head].kind != "output":
             users.setdefault(arrow.tail, []).append(arrow.head)
     place = {key: i for i, key in enumerate(boxes)}
+    beside = Counter[Key]()
     for tail, heads in users.items():
         if boxes[tail].style in ("input", "seed") or tail in main:
             continue
         head = min(heads, key=place.__getitem__)
-        if boxes[tail].path == boxes[head].path and (boxes[tail].kind == "leaf" or head in main):
+        fits = boxes[tail].path == boxes[head].path and beside[head] < MOST_BESIDE
+        if fits and (boxes[tail].kind == "leaf" or head in main):
+            beside[head] += 1
             yield tail, head
 
 
@@ -160,22 +166,35 @@ def _exits(boxes: Boxes, inner: Iterable[Arrow]) -> Iterator[tuple[Key, Key]]:
     for arrow in inner:
         if arrow.head not in used and boxes[arrow.tail].kind != "seed":
             sources.setdefault(arrow.head, []).append(arrow.tail)
+    taken: set[Key] = set()
     for head, tails in sources.items():
         tail = max(tails, key=place.__getitem__)
-        if boxes[tail].path == boxes[head].path:
+        if boxes[tail].path == boxes[head].path and tail not in taken:
+            taken.add(tail)
             yield tail, head
 
 
-def _handovers(boxes: Boxes, arrows: Iterable[Arrow]) -> Iterator[tuple[Key, Key]]:
-    """An update is level with the box that hands it the gradient; of open updates the first op."""
+def _handovers(nodes: Nodes, boxes: Boxes, arrows: Iterable[Arrow]) -> Iterator[tuple[Key, Key]]:
+    """An update is level with the box that hands it the gradient; of open updates the first op.
+
+    What serves several parameters (a norm of all gradients, say) has no level of its own, unless
+    nothing is known to serve a single one.
+    """
+    owned = {key for key, box in boxes.items() if _is_owned(box, nodes)}
     taken: set[Key] = set()
     for arrow in arrows:
         tail, head = boxes[arrow.tail], boxes[arrow.head]
         if tail.part != "gradient" or head.part != "update" or head.kind == "output":
             continue
+        if owned and arrow.head not in owned:
+            continue
         if head.kind == "group" or arrow.tail not in taken:
             taken.add(arrow.tail)
             yield arrow.tail, arrow.head
+
+
+def _is_owned(box: Box, nodes: Nodes) -> bool:
+    return box.part == "update" and any(nodes[serial]["parameter"] for serial in box.serials)
 
 
 def turns_of(nodes: Nodes, key_of: Keys, boxes: Boxes) -> Iterator[Arrow]:

@@ -76,6 +76,7 @@ LOOKS: dict[str, Look] = {
     "module": Look("folder", "module"),
     "output": Look("house", "grey", "filled,bold"),
     "next": Look("ellipse", "orange", "filled,dashed"),
+    "outside": Look("box", "plain", "filled,dashed"),
     "seed": Look("circle", "grey", "filled,bold"),
 }
 

@@ -84,7 +84,7 @@ def _pull_through(
     node: Node, given: Sequence[Tensor | None], total: Cotangents, active: set[Tensor]
 ) -> None:
     """Add the contributions of one node to the cotangents of its operands."""
-    with derive("gradient", node.op.name, (node.serial,), node.origin):
+    with derive("gradient", node.op.name, (node.lineage,), node.origin):
         filled = tuple(
             call("zeros_like", output) if cotangent is None else cotangent
             for output, cotangent in zip(node.outputs, given, strict=True)

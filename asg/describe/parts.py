@@ -43,29 +43,49 @@ def parts_of(nodes: Sequence[Node], users: Users) -> dict[Node, Part]:
     """The part of every node; ``nodes`` are in order of creation.
 
     A node made by the gradient driver is gradient. What the optimizer made, or what needs a
-    gradient without being one, is update. Leaves without a part of their own (constants, the seed
+    gradient without being one, is update. A pass may have merged equal nodes of two parts: what an
+    older part uses belongs to that part. Leaves without a part of their own (constants, the seed
     of the gradient, a cotangent that is fed) go where all their users are.
     """
+    merged = _merged(nodes)
     parts: dict[Node, Part] = {}
     for node in nodes:
-        parts[node] = _part(node, parts)
+        mark = "forward" if node in merged else _mark(node)
+        follows = any(parts[tensor.node] != "forward" for tensor in node.inputs)
+        parts[node] = "update" if mark == "forward" and follows else mark
     for node in reversed(nodes):
-        if not node.inputs and parts[node] == "forward" and not _is_state_node(node):
+        if not (node.inputs or _is_state_node(node) or node.origin.gradient_of is not None):
             places = {parts[user] for user in users.get(node, ())}
-            parts[node] = places.pop() if len(places) == 1 else "forward"
+            parts[node] = places.pop() if len(places) == 1 else parts[node]
     return parts
 
 
-def _part(node: Node, parts: Mapping[Node, Part]) -> Part:
+def _merged(nodes: Sequence[Node]) -> set[Node]:
+    """Nodes marked as gradient or update that stand for an equal forward node as well."""
+    merged: set[Node] = set()
+    for node in reversed(nodes):
+        if node not in merged and _mark(node) != "forward":
+            continue
+        for tensor in node.inputs:
+            younger = node in merged or _birth(tensor.node) > _birth(node)
+            if younger and _mark(tensor.node) != "forward" and not _is_state_node(tensor.node):
+                merged.add(tensor.node)
+    return merged
+
+
+def _birth(node: Node) -> int:
+    """When the oldest node that this one descends from by passes was made."""
+    sources = (s for step in node.origin.derived if step.kind != "gradient" for s in step.sources)
+    return min([node.lineage, *sources])
+
+
+def _mark(node: Node) -> Part:
+    """What the origin of a node says."""
     if node.origin.gradient_of is not None:
         return "gradient"
     scope = node.origin.scope
-    if scope == OPTIMIZER_SCOPE or scope.startswith(f"{OPTIMIZER_SCOPE}/"):
-        return "update"
-    if _is_state_node(node):
-        return "update" if _role(node) == "optimizer" else "forward"
-    follows = any(parts[tensor.node] != "forward" for tensor in node.inputs)
-    return "update" if follows else "forward"
+    of_optimizer = scope == OPTIMIZER_SCOPE or scope.startswith(f"{OPTIMIZER_SCOPE}/")
+    return "update" if of_optimizer or _role(node) == "optimizer" else "forward"
 
 
 def _is_state_node(node: Node) -> bool:

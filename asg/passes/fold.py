@@ -52,7 +52,7 @@ class Fold:
 def _constant(node: Node, output: Tensor, values: dict[Tensor, Any]) -> Tensor:
     if output not in values:
         return output
-    with derive("rule", "fold", (node.serial,), node.origin):
+    with derive("rule", "fold", (node.lineage,), node.origin):
         array = np.asarray(values[output], dtype=output.dtype.numpy)
         return Constant(ArrayData(np.array(array, order="C").reshape(output.shape)))()
 

@@ -58,7 +58,7 @@ def decomposed(node: Node, inputs: tuple[Tensor, ...], backend: Target) -> tuple
             + "; it is a primitive, so a kernel must be registered for it"
         )
     floor = next_serial()
-    with derive("decompose", node.op.name, (node.serial,), node.origin):
+    with derive("decompose", node.op.name, (node.lineage,), node.origin):
         result = node.op.decompose(*inputs)
         outputs = result if isinstance(result, tuple) else (result,)
         mapped: dict[Tensor, Tensor] = {}
