@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,8 @@ class ArrayData:
     def digest(self) -> bytes:
         """16 bytes that identify dtype, shape and contents."""
         if self._digest is None:
+            from hashlib import blake2b  # not needed by `import asg`
+
             header = f"{self.dtype.name}{self.array.shape}".encode()
             hasher = blake2b(header, digest_size=16)
             hasher.update(self.array.tobytes())

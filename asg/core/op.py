@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, dataclass_transform
 
 from asg.core.convert import as_operands, common_dtype
 from asg.core.dim import Dim
@@ -59,8 +59,11 @@ class Op:
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         """Make the subclass a frozen dataclass and register it (``abstract=True``: do not)."""
         super().__init_subclass__(**kwargs)
-        dataclass(frozen=True, repr=False)(cls)
-        cls.field_names = tuple(field.name for field in fields(cls))  # type: ignore[arg-type]
+        if any(not name.startswith("_") for name in cls._own_annotations()):
+            # Only ops with fields of their own: making a dataclass compiles source, and a hundred
+            # of them would be most of the time that `import asg` takes.
+            dataclass(frozen=True, repr=False, eq=False, match_args=False)(cls)
+            cls.field_names = tuple(field.name for field in fields(cls))  # type: ignore[arg-type]
         if abstract:
             return
         if "name" not in cls.__dict__:
@@ -76,6 +79,28 @@ class Op:
         cls.operands = code.co_varnames[1 : code.co_argcount]
         cls.variadic = bool(code.co_flags & inspect.CO_VARARGS)
         OPS[cls.name] = cls
+
+    @classmethod
+    def _own_annotations(cls) -> list[str]:
+        """Annotations of this class that are not class facts."""
+        own = inspect.get_annotations(cls)
+        return [name for name, kind in own.items() if "ClassVar" not in str(kind)]
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        """Ops never change."""
+        raise FrozenInstanceError(f"cannot assign to {name!r} of {self}: ops never change")
+
+    def __eq__(self, other: object) -> bool:
+        """The same class with equal attributes."""
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash((self.__class__, self._values()))
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple([getattr(self, name) for name in self.field_names])
 
     # -- rules ---------------------------------------------------------------------------
 
@@ -126,6 +151,13 @@ class Op:
     def attributes(self) -> dict[str, Any]:
         """Field names and values, in order of declaration."""
         return {name: getattr(self, name) for name in self.field_names}
+
+    @classmethod
+    def required_attributes(cls) -> list[str]:
+        """Fields without a default."""
+        if not cls.field_names:
+            return []
+        return [field.name for field in fields(cls) if field.default is MISSING]  # type: ignore[arg-type]
 
     def operand_name(self, position: int) -> str:
         """Name of the operand at ``position`` as `infer` calls it."""
