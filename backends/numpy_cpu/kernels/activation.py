@@ -9,6 +9,7 @@ from asg.core.types import TensorType
 from asg.ops import activation as ops
 
 from ..kernel import Array, Call, Scratch, kernel
+from ..sums import sum_call
 
 
 def _is_wide(op: Op, types: tuple[TensorType, ...]) -> bool:
@@ -30,7 +31,7 @@ def softmax(
         (np.maximum.reduce, (x, op.axis, None, column, True)),
         (np.subtract, (x, column, y)),
         (np.exp, (y, y)),
-        (np.add.reduce, (y, op.axis, None, column, True)),
+        sum_call(y, (op.axis,), column, True),
         (np.divide, (y, column, y)),
     ]
 
@@ -45,7 +46,7 @@ def log_softmax(
         (np.maximum.reduce, (x, op.axis, None, column, True)),
         (np.subtract, (x, column, y)),
         (np.exp, (y, raised)),
-        (np.add.reduce, (raised, op.axis, None, column, True)),
+        sum_call(raised, (op.axis,), column, True),
         (np.log, (column, column)),
         (np.subtract, (y, column, y)),
     ]

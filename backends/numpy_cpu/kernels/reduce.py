@@ -1,4 +1,4 @@
-"""Reductions: one call of a ufunc's `reduce` each, except where NumPy would allocate.
+"""Reductions: one call each, except where NumPy would allocate.
 
 Sixteen-bit floats are summed and multiplied in float32 and rounded once, as XLA does.
 """
@@ -14,10 +14,13 @@ from asg.core.dtype import as_dtype
 from asg.ops import reduce as ops
 
 from ..kernel import Array, Call, Scratch, kernel
+from ..sums import sum_call
 
 
 def _reduce(op: ops.Reduction, ufunc: np.ufunc, source: Array, target: Array) -> Call:
-    # The dtype is given because NumPy would sum narrow integers in a wider one.
+    if ufunc is np.add:
+        return sum_call(source, op.axis, target, op.keepdims)
+    # The dtype is given because NumPy would multiply narrow integers in a wider one.
     return ufunc.reduce, (source, op.axis, target.dtype, target, op.keepdims)
 
 
