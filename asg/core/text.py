@@ -33,6 +33,8 @@ from asg.core.types import TensorType
 
 NAME = re.compile(r"[A-Za-z_][\w.:/]*\Z")
 SHOWN_ELEMENTS = 16
+RESERVED = frozenset({"none", "true", "false", "inf", "-inf", "nan", "-nan"})
+"""Symbols may have these names; as attributes they are then written in brackets."""
 
 Namer = Callable[[Tensor], str]
 
@@ -115,8 +117,10 @@ def value_text(value: Any, full: bool = False) -> str:
     """
     if value is None or isinstance(value, bool):
         return {None: "none", True: "true", False: "false"}[value]
-    if isinstance(value, int | float | SymbolicDim):
+    if isinstance(value, int | float):
         return str(value)
+    if isinstance(value, SymbolicDim):
+        return f"({value})" if str(value) in RESERVED else str(value)
     if isinstance(value, str):
         return json.dumps(value)
     if isinstance(value, DType):
@@ -184,7 +188,9 @@ def _comment(node: Node) -> str:
     parts = [str(location)] if location else []
     parts += [f"[{scope}]"] if scope else []
     parts += [f"<- {step.kind} {step.name}" for step in node.origin.derived]
-    return f"  # {' '.join(parts)}" if parts else ""
+    text = " ".join(parts)
+    plain = text if text.isprintable() else json.dumps(text)  # a line break would end the comment
+    return f"  # {plain}" if parts else ""
 
 
 def _bounded_dims(graph: Graph) -> list[str]:
