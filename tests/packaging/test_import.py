@@ -60,7 +60,8 @@ def import_seconds(cache: Path) -> float:
     Processor time, because other processes do not slow it much. As in an installed package the
     modules are compiled once: the bytecode is kept in ``cache``.
     """
-    code = "import time; start = time.process_time(); import asg; print(time.process_time() - start)"
+    clock = "time.process_time()"
+    code = f"import time; start = {clock}; import asg; print({clock} - start)"
     kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(cache)}
     return float(run("-c", code, OPENBLAS_NUM_THREADS="1", **kept).stdout)
 
