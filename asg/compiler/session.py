@@ -13,6 +13,7 @@ from asg.compiler.feed import checked_feed
 from asg.core.errors import FeedError, OperandError
 from asg.core.registry import public
 from asg.core.types import TensorType
+from asg.ops.random import key_words
 from asg.state.initial import init_step
 
 Array = Any
@@ -152,19 +153,5 @@ def start_session(executable: Executable, seed: int, state: Mapping[str, Array])
     if len(given) == len(executable.graph.state):
         return Session(executable, dict(given))
     init = compile(init_step(executable.graph), executable.backend)
-    store = {**init(key=seed_key(seed)), **given}
+    store = {**init(key=key_words(seed)), **given}
     return Session(executable, store)
-
-
-def seed_key(seed: int) -> np.ndarray[Any, Any]:
-    """The threefry key of a seed: its high and low 32 bits (as `jax.random.key`).
-
-    Raises:
-        OperandError: not an integer of 64 bits.
-    """
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool):
-        raise OperandError(f"a seed is an integer, got {seed!r}")
-    if not -(2**63) <= int(seed) < 2**64:
-        raise OperandError(f"seed {seed} does not fit 64 bits")
-    number = int(seed) % 2**64
-    return np.array([number >> 32, number & 0xFFFFFFFF], np.uint32)

@@ -141,8 +141,9 @@ class Softplus(Activation):
     beta: float = 1.0
 
     def decompose(self, x: Tensor) -> Tensor:
-        scaled = x * self.beta
-        return (maximum(scaled, 0.0) + log1p(exp(-abs(scaled)))) / self.beta
+        scaled = widened(x) * self.beta
+        total = maximum(scaled, 0.0) + log1p(exp(-abs(scaled)))
+        return (total / self.beta).astype(x.dtype)
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
         return [cotangents[0] * sigmoid(inputs[0] * self.beta)]
