@@ -41,6 +41,7 @@ class Folded:
         operands: the edges into each node.
         results: what leaves the part that is shown.
         inlined: the plain numbers, which stand in the title of their user.
+        text_names: what the printed graph calls each node, also of those not shown.
     """
 
     nodes: Mapping[int, NodeEntry]
@@ -48,6 +49,7 @@ class Folded:
     operands: Mapping[int, Sequence[EdgeEntry]]
     results: Sequence[Result]
     inlined: Mapping[int, str]
+    text_names: Mapping[int, str]
 
 
 def fold_nodes(document: Document, part: str, depth: int | None, fold: bool | None) -> Folded:
@@ -76,7 +78,8 @@ def fold_nodes(document: Document, part: str, depth: int | None, fold: bool | No
         if edge["target"] in nodes and nodes[edge["target"]]["operands"]:
             operands.setdefault(edge["target"], []).append(edge)
     key_of = {s: detail.key(node) for s, node in nodes.items() if s not in inlined}
-    return Folded(nodes, key_of, operands, results, inlined)
+    text_names = {serial: node["text_name"] for serial, node in every.items()}
+    return Folded(nodes, key_of, operands, results, inlined, text_names)
 
 
 def _present(document: Document) -> dict[int, NodeEntry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from asg.describe.schema import Document, EdgeEntry, NodeEntry
 
@@ -63,8 +63,13 @@ def _single(node: NodeEntry, folded: Folded) -> Box:
         title, details = labels.leaf_title(node, path_of(node)), _leaf_details(node, kind)
     return Box(
         ("node", node["serial"]), kind, node["part"], _enclosing(node, kind), title, details,
-        style, labels.op_tooltip(node, operands), (node["serial"],),
+        style, labels.op_tooltip(node, _operand_names(folded, operands)), (node["serial"],),
     )  # fmt: skip
+
+
+def _operand_names(folded: Folded, edges: Iterable[EdgeEntry]) -> Iterator[tuple[str, str]]:
+    for edge in edges:
+        yield edge["name"], folded.text_names[edge["source"]]
 
 
 def _leaf_details(node: NodeEntry, kind: BoxKind) -> tuple[str, ...]:

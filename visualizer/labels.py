@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from asg.describe.schema import EdgeEntry, NodeEntry, TypeEntry
+from asg.describe.schema import NodeEntry, TypeEntry
 
 from .view import Key
 
 LONGEST_TITLE = 30
 LONGEST_DETAIL = 34
+LONGEST_FACT = 200
 MOST_DETAILS = 4
+MOST_OPS = 12
+MOST_PLACES = 6
 HIDDEN_ATTRIBUTES = frozenset({"shape", "dtype"})
 """Seen in the type on the arrow already."""
 UNREMARKABLE = frozenset({"false", "none"})
@@ -120,15 +123,20 @@ def last_name(node: NodeEntry) -> str:
     return node["name"].rpartition(".")[2]
 
 
-def op_tooltip(node: NodeEntry, operands: Iterable[EdgeEntry]) -> str:
-    """All that is known of a node, one fact per line."""
-    given = ", ".join(f"{edge['name']}=%{edge['source']}" for edge in operands)
+def op_tooltip(node: NodeEntry, operands: Iterable[tuple[str, str]]) -> str:
+    """All that is known of a node, one fact per line; values are named as in the printed graph.
+
+    Args:
+        node: the node.
+        operands: the name of each operand, and what the text calls its value.
+    """
+    given = ", ".join(f"{name}={value}" for name, value in operands)
     types = ", ".join(type["text"] for type in node["outputs"])
     attributes = ", ".join(f"{key}={value}" for key, value in node["attributes"].items())
     facts = [
-        f"%{node['serial']} = {node['op']}({given}) : {types}",
-        shortened(attributes, 200),
-        " ".join(filter(None, [node["role"].replace("_", " "), node["name"]])),
+        f"{node['text_name']} = {node['op']}({given}) : {types}",
+        shortened(attributes, LONGEST_FACT),
+        f"{node['role'].replace('_', ' ')} {node['name']}".strip(),
         f"scope {node['scope']}" if node["scope"] else "",
         _place(node),
         *(f"{step['kind']} of {step['name']}" for step in node["derived"]),
@@ -160,7 +168,9 @@ def group_title(key: Key, nodes: Sequence[NodeEntry]) -> str:
 def group_tooltip(nodes: Sequence[NodeEntry]) -> str:
     """What is inside a folded box: how often each op, where it was written."""
     counts = Counter(node["op"] for node in nodes)
-    inside = ", ".join(f"{op} x{n}" if n > 1 else op for op, n in counts.most_common(12))
-    more = "" if len(counts) <= 12 else f" and {len(counts) - 12} more kinds"
+    inside = ", ".join(f"{op} x{n}" if n > 1 else op for op, n in counts.most_common(MOST_OPS))
+    more = "" if len(counts) <= MOST_OPS else f" and {len(counts) - MOST_OPS} more kinds"
     places = dict.fromkeys(place for node in nodes if (place := _place(node)))
-    return "\n".join([f"{counted(len(nodes), 'node')}: {inside}{more}", *list(places)[:6]])
+    return "\n".join(
+        [f"{counted(len(nodes), 'node')}: {inside}{more}", *list(places)[:MOST_PLACES]]
+    )

@@ -11,6 +11,7 @@ from asg.core.errors import GraphError, OperandError
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.tensor import Tensor
+from asg.core.text import namer
 from asg.describe.entries import (
     bodies_of,
     edge_entries,
@@ -135,15 +136,24 @@ def _node_entries(
     parts = parts_of(nodes, users_of(nodes))
     owners = owners_of(nodes, parts, written_variables(graphs))
     twins = twins_of(nodes, graphs[-1].nodes, parts)
+    named = _text_names(graphs[-1])
     entries = []
     for node in nodes:
         entry = node_entry(node)
+        entry["text_name"] = named.get(node.serial, "")
         entry["part"] = parts[node]
         entry["parameter"] = owners.get(node, "")
         entry["twin"] = twins[node].serial if node in twins else None
         entry["bodies"] = {key: places[id(body)] for key, body in bodies_of(node).items()}
         entries.append(entry)
     return entries
+
+
+def _text_names(graph: Graph) -> dict[int, str]:
+    """``%3`` for the node whose outputs the text of the graph calls ``%3.0`` and ``%3.1``."""
+    name_of = namer(graph)
+    names = {node.serial: name_of(node.outputs[0]) for node in graph.nodes}
+    return {s: n.partition(".")[0] if n.startswith("%") else n for s, n in names.items()}
 
 
 def _body_entry(body: Graph) -> BodyEntry:
@@ -220,8 +230,8 @@ def _value_entry(tensor: Tensor, value: Any) -> ValueEntry:
     array = np.asarray(value)
     finite = np.isfinite(array)
     sample = array[finite].astype(np.float64)
-    shown = [f"{statistic(sample):.6g}" for statistic in (np.min, np.max, np.mean)]
-    low, high, mean = shown if sample.size else ("", "", "")
+    shown = (np.min(sample), np.max(sample), np.mean(sample)) if sample.size else ()
+    low, high, mean = [f"{number:.6g}" for number in shown] or [""] * 3
     return {
         "serial": tensor.node.serial,
         "output": tensor.index,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from asg.core.array_data import ArrayData
+import numpy as np
+
+from asg.core.dim import Dim
 from asg.core.errors import AsgError
-from asg.core.graph import Graph, is_state
+from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.origin import Location, Origin, Step, short_path
 from asg.core.registry import OPS
-from asg.core.state_slot import StateCell
 from asg.core.tensor import Tensor
 from asg.core.text import value_text
 from asg.core.types import TensorType
@@ -25,7 +27,7 @@ from asg.describe.schema import (
     StepEntry,
     TypeEntry,
 )
-from asg.ops.leaf import Constant, DimSize, Full, Input
+from asg.ops.leaf import Constant, DimSize, Full, Input, State
 
 
 def node_entry(node: Node) -> NodeEntry:
@@ -35,6 +37,7 @@ def node_entry(node: Node) -> NodeEntry:
     return {
         "serial": node.serial,
         "lineage": node.lineage,
+        "text_name": "",
         "op": op.name,
         "category": op.category,
         "attributes": attribute_texts(node),
@@ -50,8 +53,8 @@ def node_entry(node: Node) -> NodeEntry:
         "gradient_of": node.origin.gradient_of,
         "twin": None,
         "parameter": "",
-        "flops": str(op.flops(*types)),
-        "bytes": str(sum((t.size * t.dtype.itemsize for t in types[1]), start=0)),
+        "flops": size_text(op.flops(*types)),
+        "bytes": size_text(sum((t.size * t.dtype.itemsize for t in types[1]), start=0)),
         "bodies": {},
     }
 
@@ -67,7 +70,7 @@ def attribute_texts(node: Node) -> dict[str, str]:
     return {
         key: _attribute_text(value)
         for key, value in node.op.attributes().items()
-        if not isinstance(value, Graph | StateCell)
+        if not isinstance(value, Graph) and not isinstance(node.op, State)
     }
 
 
@@ -80,16 +83,23 @@ def _attribute_text(value: Any) -> str:
 
 def type_entry(type: TensorType) -> TypeEntry:
     """Dtype, sizes and short form."""
-    return {"dtype": type.dtype.name, "shape": [str(d) for d in type.shape], "text": str(type)}
+    shape = [size_text(size) for size in type.shape]
+    text = f"{type.dtype.short}[{', '.join(shape)}]"
+    return {"dtype": type.dtype.name, "shape": shape, "text": text}
+
+
+@lru_cache(maxsize=4096)
+def size_text(size: Dim) -> str:
+    """A size as text; the same few sizes occur in every graph again and again."""
+    return str(size)
 
 
 def role_of(node: Node) -> str:
     """``input``, the role of a variable, ``constant``, or "" for a computation."""
     if isinstance(node.op, Input):
         return "input"
-    cell = getattr(node.op, "cell", None)
-    if isinstance(cell, StateCell):
-        return cell.role
+    if isinstance(node.op, State):
+        return node.op.cell.role
     return "constant" if isinstance(node.op, Constant | Full) else ""
 
 
@@ -97,32 +107,31 @@ def leaf_name(node: Node) -> str:
     """The name of an input or variable, else ""."""
     if isinstance(node.op, Input):
         return node.op.label
-    cell = getattr(node.op, "cell", None)
-    return cell.name if isinstance(cell, StateCell) else ""
+    return node.op.cell.name if isinstance(node.op, State) else ""
 
 
 def scalar_text(node: Node) -> str:
     """``0.9`` for a constant that holds one value everywhere, else ""."""
     op = node.op
     if isinstance(op, Full):
-        return value_text(op.value)
+        return _scalar_text(np.asarray(op.value, op.dtype.numpy))
     if isinstance(op, DimSize):
         return str(op.dim)
     if isinstance(op, Constant) and op.data.array.ndim == 0:
-        return _scalar_text(op.data)
+        return _scalar_text(op.data.array)
     return ""
 
 
-def _scalar_text(data: ArrayData) -> str:
-    return value_text(data.array.item()) if data.dtype.is_bool else str(data.array[()])
+def _scalar_text(array: np.ndarray[Any, Any]) -> str:
+    """The shortest text that reads back as the same number of its dtype."""
+    return value_text(array.item()) if array.dtype == np.bool_ else str(array[()])
 
 
 def scope_of(node: Node) -> str:
     """The scope; a variable made outside all scopes belongs to the module its name tells."""
-    scope = node.origin.scope
-    if scope or len(node.outputs) != 1 or not is_state(node.outputs[0]):
-        return scope
-    return scope_of_variable(leaf_name(node))
+    if isinstance(node.op, State) and not node.origin.scope:
+        return scope_of_variable(node.op.cell.name)
+    return node.origin.scope
 
 
 def scope_of_variable(name: str) -> str:
@@ -148,7 +157,7 @@ def _shortened(path: str, folder: str) -> str:
 
 
 def _short(path: str) -> str:
-    return _shortened(path, short_path("."))
+    return _shortened(path, os.getcwd())
 
 
 def step_entry(step: Step) -> StepEntry:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from asg.core.graph import Graph, is_state, placeholder_name
+from asg.core.graph import Graph, placeholder_name
 from asg.core.node import Node
 from asg.core.tensor import Tensor
 from asg.describe.schema import Part
+from asg.ops.leaf import State
 
 OPTIMIZER_SCOPE = "optimizer"
 SHARED = ""
@@ -54,7 +55,7 @@ def parts_of(nodes: Sequence[Node], users: Users) -> dict[Node, Part]:
         follows = any(parts[tensor.node] != "forward" for tensor in node.inputs)
         parts[node] = "update" if mark == "forward" and follows else mark
     for node in reversed(nodes):
-        if not (node.inputs or _is_state_node(node) or node.origin.gradient_of is not None):
+        if not (node.inputs or isinstance(node.op, State) or node.origin.gradient_of is not None):
             places = {parts[user] for user in users.get(node, ())}
             parts[node] = places.pop() if len(places) == 1 else parts[node]
     return parts
@@ -68,7 +69,11 @@ def _merged(nodes: Sequence[Node]) -> set[Node]:
             continue
         for tensor in node.inputs:
             younger = node in merged or _birth(tensor.node) > _birth(node)
-            if younger and _mark(tensor.node) != "forward" and not _is_state_node(tensor.node):
+            if (
+                younger
+                and _mark(tensor.node) != "forward"
+                and not isinstance(tensor.node.op, State)
+            ):
                 merged.add(tensor.node)
     return merged
 
@@ -88,13 +93,9 @@ def _mark(node: Node) -> Part:
     return "update" if of_optimizer or _role(node) == "optimizer" else "forward"
 
 
-def _is_state_node(node: Node) -> bool:
-    return len(node.outputs) == 1 and is_state(node.outputs[0])
-
-
 def _role(node: Node) -> str:
-    cell: object = getattr(node.op, "cell", None)
-    return str(getattr(cell, "role", ""))
+    """The role of a variable's leaf, else ""."""
+    return node.op.cell.role if isinstance(node.op, State) else ""
 
 
 def written_variables(graphs: Iterable[Graph]) -> list[Written]:
@@ -119,7 +120,7 @@ def owners_of(
     """
     written = list(written)
     parameters = {each.name for each in written if each.role == "parameter"}
-    parameters |= {_name(node) for node in nodes if _role(node) == "parameter"}
+    parameters |= {placeholder_name(n.output) for n in nodes if _role(n) == "parameter"}
     owners: dict[Node, str] = {}
     for each in written:
         if parts.get(each.value.node) != "forward":
@@ -136,10 +137,6 @@ def owners_of(
 
 def _join(owners: dict[Node, str], node: Node, owner: str) -> None:
     owners[node] = owner if owners.get(node, owner) == owner else SHARED
-
-
-def _name(node: Node) -> str:
-    return placeholder_name(node.outputs[0])
 
 
 def owner_of(variable: str, parameters: set[str]) -> str:

@@ -72,6 +72,7 @@ class NodeEntry(TypedDict):
 
     serial: int
     lineage: int  # serial of the first node of this application; the same through all passes
+    text_name: str  # how the printed text of the last graph names it ("%3", "x"); else ""
     op: str
     category: str
     attributes: dict[str, str]
