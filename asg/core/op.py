@@ -10,14 +10,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, dataclass_transform
 
 from asg.core.convert import as_operands, common_dtype
 from asg.core.dim import Dim
 from asg.core.errors import OperandError
 from asg.core.explain import explain
-from asg.core.node import Node
-from asg.core.registry import OPS, call, snake_case
+from asg.core.graph import reachable_nodes
+from asg.core.node import Node, next_serial
+from asg.core.origin import UNKNOWN, fixed_origin
+from asg.core.registry import OPS, call, op_class, snake_case
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem, take_checks
 
@@ -126,7 +129,12 @@ class Op:
         raise NotImplementedError(f"{type(self).__name__} has no gradient rule")
 
     def flops(self, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> Dim:
-        """Floating-point operations of one evaluation; default: one per output element."""
+        """Floating-point operations of one evaluation.
+
+        Default: the sum over the decomposition; of a primitive, one per output element.
+        """
+        if self.has_decomposition():
+            return _decomposition_flops(self, inputs)
         total: Dim = 0
         for output in outputs:
             total = total + output.size
@@ -235,3 +243,19 @@ class Op:
 
     def _labelled(self, tensors: tuple[Tensor, ...]) -> list[tuple[str, Tensor]]:
         return [(self.operand_name(i), tensor) for i, tensor in enumerate(tensors)]
+
+
+@lru_cache(maxsize=4096)
+def _decomposition_flops(op: Op, types: tuple[TensorType, ...]) -> Dim:
+    """What the ops of a decomposition cost together; depth is the nesting of composites."""
+    with fixed_origin(UNKNOWN):
+        placeholder: Any = op_class("input")
+        operands = [placeholder(f"x{i}", t.dtype, t.shape)() for i, t in enumerate(types)]
+        floor = next_serial()
+        made = op.decompose(*operands)
+    total: Dim = 0
+    for node in reachable_nodes(made if isinstance(made, tuple) else (made,), floor):
+        given = tuple(tensor.type for tensor in node.inputs)
+        total = total + node.op.flops(given, tuple(output.type for output in node.outputs))
+    take_checks()
+    return total
