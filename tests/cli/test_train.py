@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -164,7 +165,7 @@ def test_without_a_layout_program_the_run_says_so_and_goes_on(
 
 
 def test_the_report_of_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m asg train --epochs 3 | head -1"
+    command = f"{shlex.quote(sys.executable)} -m asg train --epochs 3 | head -1"
     done = subprocess.run(
         command, shell=True, cwd=tmp_path, env=environment({}), capture_output=True, text=True,
         check=False, timeout=120,
