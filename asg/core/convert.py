@@ -26,18 +26,20 @@ def is_weak(value: object) -> bool:
 
 
 def as_operands(op: Op, operands: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    """Every operand as a Tensor.
+    """Every operand as a Tensor; a number adapts to the operands that it is promoted with.
 
     Raises:
         OperandError: an operand is nothing that can become a tensor.
         DtypeError: a number does not fit the dtype of its neighbours.
     """
     strong = [None if is_weak(operand) else as_tensor(operand) for operand in operands]
-    chosen = range(*op.promotes.indices(len(operands))) if op.promotes else range(len(operands))
+    chosen = range(*op.promotes.indices(len(operands))) if op.promotes else range(0)
     neighbours = [tensor for i in chosen if (tensor := strong[i]) is not None]
     neighbour = common_dtype(neighbours) if neighbours else None
     return tuple(
-        tensor if tensor is not None else weak_constant(operands[i], neighbour)
+        tensor
+        if tensor is not None
+        else weak_constant(operands[i], neighbour if i in chosen else None)
         for i, tensor in enumerate(strong)
     )
 

@@ -85,6 +85,14 @@ def test_a_number_that_does_not_fit_is_refused(dtype: str, number: Any) -> None:
         asg.input("x", (2,), dtype) + number
 
 
+def test_a_number_adapts_only_to_the_operands_it_is_promoted_with() -> None:
+    x = asg.input("x", (3,))
+    assert asg.take(x, 1, axis=0).node.inputs[1].dtype is asg.int32
+    assert asg.run(asg.take(x, -1), {x: [1.0, 2.0, 3.0]}).tolist() == 3.0
+    added = asg.scatter_add(x, 1, 2.0).node.inputs
+    assert [operand.dtype.name for operand in added] == ["float32", "int32", "float32"]
+
+
 def test_promotion_inserts_visible_casts() -> None:
     x, y = asg.input("x", (2,), "float32"), asg.input("y", (2,), "float64")
     total = x + y
