@@ -23,7 +23,8 @@ CROWDED = 240
 """Boxes from which on even ops outside all scopes are put together."""
 SEGMENTS = 36
 """Boxes that ops outside all scopes are then put into, per column."""
-
+PER_PARAMETER = 2
+"""Depth at which the update of each parameter, and all that serves several, is one box."""
 OPTIMIZER = ("optimizer",)
 
 
@@ -50,7 +51,7 @@ class Detail:
         path, limit = path_of(node), self.depth
         if node["part"] == "update":
             limit = self.update_depth
-            if limit is not None and not node["parameter"]:
+            if limit is not None and limit <= PER_PARAMETER and not node["parameter"]:
                 return ("group", "update", *(path[:limit] or OPTIMIZER))
         if limit is not None and (len(path) >= limit if path else limit == 0):
             return ("group", node["part"], *path[:limit])
@@ -103,9 +104,9 @@ def _ladder(depth: int | None, fold: bool | None, nodes: list[NodeEntry]) -> Ite
         yield from (Detail(depth, depth, each) for each in folds)
         return
     yield Detail(fold=folds[0])
-    yield from (Detail(update_depth=2, fold=each) for each in folds)
+    yield from (Detail(update_depth=PER_PARAMETER, fold=each) for each in folds)
     deepest = max((len(path_of(node)) for node in nodes if node["part"] != "update"), default=0)
-    yield from (Detail(each, min(each, 2), folds[-1]) for each in range(deepest, 0, -1))
+    yield from (Detail(each, min(each, PER_PARAMETER), folds[-1]) for each in range(deepest, 0, -1))
     if fold is None and deepest + 1:
         yield Detail(1, 1, True, _segments(nodes))
 

@@ -74,11 +74,17 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
+class Markup(str):
+    """Text of Graphviz' HTML-like kind, with its own escapes."""
+
+    __slots__ = ()
+
+
 def attributes(**facts: str | int | float) -> str:
     """``[a="1", b="2"]``; empty values are left out."""
     given = [
-        f"{key}={value if value.startswith('<') and value.endswith('>') else quoted(value)}"
-        for key, value in ((key, str(value)) for key, value in facts.items())
+        f"{key}=<{value}>" if isinstance(value, Markup) else f"{key}={quoted(str(value))}"
+        for key, value in facts.items()
         if value != ""
     ]
     return f" [{', '.join(given)}]" if given else ""
@@ -174,14 +180,14 @@ def _special(box: Box) -> dict[str, str]:
     return {"margin": "0.04,0.02"} if box.kind in ("leaf", "output") else {}
 
 
-def _label(box: Box, theme: Theme) -> str:
-    """A large line and small ones, as Graphviz' HTML-like text."""
+def _label(box: Box, theme: Theme) -> Markup:
+    """A large line and small ones."""
     title = escape(box.title)
     if box.kind == "group":
         title = f"<b>{title}</b>"
     small = f'<font point-size="{DETAIL_SIZE}" color="{theme.faded}">'
     lines = "".join(f"<br/>{small}{escape(line)}</font>" for line in box.details)
-    return f"<{title}{lines}>"
+    return Markup(f"{title}{lines}")
 
 
 # -- rows and arrows -------------------------------------------------------------------------

@@ -70,7 +70,7 @@ LOOKS: dict[str, Look] = {
     "parameter": Look("ellipse", "orange"),
     "statistic": Look("ellipse", "yellow"),
     "optimizer": Look("cylinder", "green"),
-    "random_key": Look("octagon", "yellow"),
+    "random_key": Look("hexagon", "yellow"),
     "counter": Look("cylinder", "grey"),
     # the rest
     "module": Look("folder", "module"),

@@ -7,7 +7,7 @@ graph as a whole, and each takes one walk over its nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from asg.core.graph import Graph, placeholder_name
@@ -80,8 +80,14 @@ def _merged(nodes: Sequence[Node]) -> set[Node]:
 
 def _birth(node: Node) -> int:
     """When the oldest node that this one descends from by passes was made."""
-    sources = (s for step in node.origin.derived if step.kind != "gradient" for s in step.sources)
-    return min([node.lineage, *sources])
+    return min([node.lineage, *_sources(node)])
+
+
+def _sources(node: Node) -> Iterator[int]:
+    """Serials of the nodes that passes made this one from."""
+    for step in node.origin.derived:
+        if step.kind != "gradient":
+            yield from step.sources
 
 
 def _mark(node: Node) -> Part:
@@ -172,7 +178,6 @@ def _standing_for(nodes: Sequence[Node]) -> dict[int, Node]:
     """The node of each serial: of that lineage, else the first one derived from it."""
     found = {node.serial: node for node in nodes} | {node.lineage: node for node in nodes}
     for node in nodes:
-        for step in node.origin.derived:
-            for source in step.sources:
-                found.setdefault(source, node)
+        for source in _sources(node):
+            found.setdefault(source, node)
     return found

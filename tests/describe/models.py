@@ -23,17 +23,20 @@ def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
         return asg.square(prediction - target).mean()
 
 
-def mlp_loss() -> Tensor:
+def mlp_loss(layers: int = 2) -> Tensor:
     x, y = asg.input("x", ("batch", 8)), asg.input("y", ("batch", 3))
-    hidden = linear("fc1", x, 8, 16)
-    with asg.scope("act"):
-        hidden = asg.tanh(hidden)
-    return squared_error(linear("fc2", hidden, 16, 3), y)
+    sizes = [8, *[16] * (layers - 1), 3]
+    hidden = linear("fc1", x, sizes[0], sizes[1])
+    for layer in range(1, layers):
+        with asg.scope("act"):
+            hidden = asg.tanh(hidden)
+        hidden = linear(f"fc{layer + 1}", hidden, sizes[layer], sizes[layer + 1])
+    return squared_error(hidden, y)
 
 
-def mlp_step(optimizer: Any = None) -> Graph:
-    """Forward, gradient and update of a net of two layers."""
-    return asg.train_step(mlp_loss(), optimizer=optimizer or asg.optim.adamw(1e-3))
+def mlp_step(optimizer: Any = None, layers: int = 2) -> Graph:
+    """Forward, gradient and update of a net of a few layers."""
+    return asg.train_step(mlp_loss(layers), optimizer=optimizer or asg.optim.adamw(1e-3))
 
 
 def attention(x: Tensor, size: int) -> Tensor:
