@@ -100,6 +100,11 @@ def _apply_rule(
     if not node.op.has_vjp():
         return _through_decomposition(node, cotangents, active)
     entries = node.op.vjp(node.inputs, node.outputs, cotangents)
+    if len(entries) != len(node.inputs):
+        raise GraphError(
+            f"gradient rule of {node.op.name} returned {len(entries)} entries for "
+            f"{len(node.inputs)} operands; None stands for no gradient"
+        )
     contributions = []
     for operand, entry in zip(node.inputs, entries, strict=True):
         if entry is not None and operand in active:

@@ -379,6 +379,8 @@ def fits(value: bool | int | float, dtype: DType) -> bool:
     """
     if isinstance(value, float) and not math.isfinite(value):
         return dtype.is_float
+    if isinstance(value, float):
+        value = float(value)  # np.float64 is a float, but does not compare with large ints
     if dtype.is_float:
         return abs(value) < _overflow_threshold(dtype)
     if value != int(value):

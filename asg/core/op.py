@@ -182,8 +182,10 @@ class Op:
 
     def __call__(self, *operands: Any) -> Tensor:
         """Apply an op that has one output."""
-        (output,) = self.apply(*operands)
-        return output
+        outputs = self.apply(*operands)
+        if len(outputs) != 1:
+            raise OperandError(f"{self.name} has {len(outputs)} outputs; call its apply for them")
+        return outputs[0]
 
     def apply(self, *operands: Any) -> tuple[Tensor, ...]:
         """Convert operands, infer types, make the node, return its outputs.
@@ -239,6 +241,9 @@ class Op:
             take_checks()
             raise explain(problem, self.name, self._labelled(tensors)) from None
         types = inferred if isinstance(inferred, tuple) else (inferred,)
+        for each in types:
+            if type(each) is not TensorType:
+                raise OperandError(f"infer of {self.name} returned {inferred!r}, not TensorType")
         return types, take_checks()
 
     def _labelled(self, tensors: tuple[Tensor, ...]) -> list[tuple[str, Tensor]]:

@@ -116,6 +116,17 @@ class TensorMethods:
 
     # -- comparison and logic (== stays identity: tensors are dictionary keys) -----------------
 
+    def __eq__(self, other: object) -> bool:
+        """Identity. Against numbers and arrays, where that is never meant, an error."""
+        if self is other:
+            return True
+        number = isinstance(other, bool | int | float) or hasattr(other, "__array__")
+        if number and not isinstance(other, TensorMethods):
+            _not_run_yet("compare a tensor with numbers by == or !=", "use asg.equal")
+        return False
+
+    __hash__ = object.__hash__
+
     def __lt__(self, other: Any) -> Tensor:
         return call("less", self, other)
 
@@ -266,7 +277,7 @@ class TensorMethods:
         return service("run")(self, feeds or {}, backend=backend)
 
     def __bool__(self) -> bool:
-        _not_run_yet("take the truth of a tensor", "use asg.where or asg.cond inside the graph")
+        _not_run_yet("take the truth of a tensor", "use asg.where inside the graph")
 
     def __float__(self) -> float:
         _not_run_yet("convert a tensor to float")

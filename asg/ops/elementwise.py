@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from asg.core.convert import as_operands, is_weak
 from asg.core.dtype import float32, iinfo
-from asg.core.errors import DtypeError
+from asg.core.errors import DtypeError, OperandError
 from asg.core.op import Op
 from asg.core.registry import public
 from asg.core.tensor import Tensor
@@ -360,6 +360,11 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
     >>> asg.run(asg.where(asg.less([1, 2, 3], 2), 10, [1, 2, 3]), {}).tolist()
     [10, 2, 3]
     """
+    if condition is True or condition is False:  # what == of two tensors gives: their identity
+        raise OperandError(
+            f"where: the condition is the Python bool {condition}; compare tensors by asg.equal, "
+            "and choose by an ordinary `if` when the condition is known"
+        )
     return Where()(condition, x, y)
 
 

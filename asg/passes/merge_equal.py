@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from math import copysign
 from typing import Any
 
+from asg.core.errors import OperandError
 from asg.core.graph import Graph, rebuild
 from asg.core.node import Node
 from asg.core.tensor import Tensor
@@ -25,7 +26,13 @@ def merge_equal(graph: Graph) -> Graph:
         if node.op.is_placeholder:
             return None
         key = _key(node, inputs)
-        found = known.get(key)
+        try:
+            found = known.get(key)
+        except TypeError:
+            raise OperandError(
+                f"attributes of {node!r} cannot be compared; the fields of an op are numbers, "
+                "strings and tuples of them, not lists or dicts"
+            ) from None
         if found is None:
             kept = node if inputs == node.inputs else node.with_inputs(inputs)
             found = known[key] = kept.outputs

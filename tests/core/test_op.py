@@ -133,7 +133,7 @@ def test_several_outputs() -> None:
     assert [output.shape for output in outputs] == [(2, 3), (2,)]
     assert [output.index for output in outputs] == [0, 1]
     assert outputs[0].node is outputs[1].node
-    with pytest.raises(ValueError, match="unpack"):
+    with pytest.raises(OperandError, match="has 2 outputs"):
         PairForTest()(x)
 
 

@@ -120,7 +120,7 @@ def test_equality_is_identity_so_that_tensors_are_keys() -> None:
     ("use", "advice"),
     [
         (lambda x: bool(x), "asg.where"),
-        (lambda x: x and 1, "asg.cond"),
+        (lambda x: x and 1, "asg.where"),
         (lambda x: float(x), "asg.run"),
         (lambda x: int(x), "asg.run"),
         (lambda x: [1, 2][x], "asg.take"),
