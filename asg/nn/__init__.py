@@ -9,7 +9,6 @@ from asg.nn.activation import Sigmoid as Sigmoid
 from asg.nn.activation import SiLU as SiLU
 from asg.nn.activation import Softmax as Softmax
 from asg.nn.activation import Tanh as Tanh
-from asg.nn.container import ModuleDict as ModuleDict
 from asg.nn.container import Sequential as Sequential
 from asg.nn.layers import Dropout as Dropout
 from asg.nn.layers import Embedding as Embedding
@@ -17,4 +16,5 @@ from asg.nn.layers import LayerNorm as LayerNorm
 from asg.nn.layers import Linear as Linear
 from asg.nn.metric import accuracy as accuracy
 from asg.nn.module import Module as Module
+from asg.nn.module import ModuleDict as ModuleDict
 from asg.nn.module import ModuleList as ModuleList

@@ -1,8 +1,8 @@
-"""Containers of modules."""
+"""Modules one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from asg.core.errors import OperandError
@@ -50,25 +50,3 @@ class Sequential(Module):
     def __getitem__(self, index: int) -> Module:
         module: Module = getattr(self, self._order[index])
         return module
-
-
-class ModuleDict(Module):
-    """Modules by name; indexed like a dict."""
-
-    _is_container = True
-
-    def __init__(self, modules: Mapping[str, Module]) -> None:
-        """``modules`` by name."""
-        for name, module in modules.items():
-            if hasattr(Module, name):
-                raise OperandError(f"{name!r} is a method of Module; name the child differently")
-            setattr(self, name, module)
-
-    def __len__(self) -> int:
-        return len(self.children())
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.children())
-
-    def __getitem__(self, name: str) -> Module:
-        return self.children()[name]

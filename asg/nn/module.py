@@ -7,7 +7,7 @@ arrays: values live in the session that runs the compiled step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from asg.core.errors import OperandError
@@ -58,13 +58,13 @@ class Module:
     # -- the tree ------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Adopt variables and modules; a list of modules becomes a ModuleList."""
-        if isinstance(value, list | tuple) and any(isinstance(v, Module | Variable) for v in value):
-            value = _as_module_list(name, value)
-        elif isinstance(value, dict) and any(isinstance(v, Variable) for v in value.values()):
-            raise OperandError(f"{name} is a dict of variables; use one attribute for each")
+        """Adopt variables and modules; a list of modules becomes a ModuleList, a dict a ModuleDict.
+
+        An attribute called ``_parent`` refers to a module without adopting it.
+        """
+        value = _as_container(name, value)
         object.__setattr__(self, name, value)
-        if not name.startswith("_"):
+        if name != "_parent":
             self._adopt(name, value)
 
     def _adopt(self, name: str, value: Any) -> None:
@@ -100,7 +100,7 @@ class Module:
         for name, value in vars(self).items():
             if isinstance(value, RandomStream):
                 value = value.key
-            if isinstance(value, Variable) and not name.startswith("_"):
+            if isinstance(value, Variable):
                 yield name, value
 
     def children(self) -> dict[str, Module]:
@@ -108,7 +108,7 @@ class Module:
         found = {
             name: value
             for name, value in vars(self).items()
-            if isinstance(value, Module) and not name.startswith("_")
+            if isinstance(value, Module) and name != "_parent"
         }
         return found
 
@@ -168,13 +168,29 @@ class Module:
         return "\n".join(lines)
 
 
-def _as_module_list(name: str, values: list[Any] | tuple[Any, ...]) -> Module:
-    if not all(isinstance(value, Module) for value in values):
+def _as_container(name: str, value: Any) -> Any:
+    """A list or dict that holds modules as a module, so that none of them is overlooked."""
+    if not isinstance(value, list | tuple | dict) or not _holds_variables(value):
+        return value
+    inner = value if isinstance(value, dict) else dict(enumerate(value))
+    children = {str(key): _as_container(f"{name}.{key}", child) for key, child in inner.items()}
+    if not all(isinstance(child, Module) for child in children.values()):
         raise OperandError(
-            f"{name} mixes modules or variables with other things in one list; "
-            "assign variables as attributes of their own, modules in a list of modules"
+            f"{name} mixes modules or variables with other things in one {type(value).__name__}; "
+            "assign variables as attributes of their own, modules in a list or dict of modules"
         )
-    return ModuleList(values)
+    return ModuleDict(children) if isinstance(value, dict) else ModuleList(children.values())
+
+
+def _holds_variables(value: Any) -> bool:
+    stack = [value]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, Module | Variable | RandomStream):
+            return True
+        if isinstance(current, list | tuple | dict):
+            stack.extend(current.values() if isinstance(current, dict) else current)
+    return False
 
 
 class ModuleList(Module):
@@ -200,3 +216,40 @@ class ModuleList(Module):
 
     def __getitem__(self, index: int) -> Module:
         return list(self.children().values())[index]
+
+
+class ModuleDict(Module):
+    """Modules by name; indexed like a dict."""
+
+    _is_container = True
+
+    def __init__(self, modules: Mapping[str, Module]) -> None:
+        """``modules`` by name."""
+        for name, module in modules.items():
+            if hasattr(type(self), name):
+                raise OperandError(f"{name!r} is a method of ModuleDict; choose another name")
+            setattr(self, name, module)
+
+    def __len__(self) -> int:
+        return len(self.children())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.children())
+
+    def __getitem__(self, name: str) -> Module:
+        return self.children()[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.children()
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self.children().keys()
+
+    def values(self) -> Iterable[Module]:
+        """The modules."""
+        return self.children().values()
+
+    def items(self) -> Iterable[tuple[str, Module]]:
+        """(name, module) pairs."""
+        return self.children().items()
