@@ -13,7 +13,7 @@ from asg.compiler.backend import Executable as BackendExecutable
 from asg.compiler.feed import arrays_in_order
 from asg.compiler.loader import load_backend
 from asg.core.convert import as_tensor
-from asg.core.errors import FeedError, StateError
+from asg.core.errors import FeedError, OperandError, StateError
 from asg.core.graph import Graph
 from asg.core.registry import public, service
 from asg.core.tree import flatten, map_tree
@@ -118,6 +118,7 @@ def compile(
         pipeline: passes instead of the default ones.
 
     Raises:
+        OperandError: something else than a graph.
         GraphError: the graph is not well formed.
         UnsupportedOp: the backend lacks a primitive.
 
@@ -127,6 +128,11 @@ def compile(
     >>> double(x=[1.0, 2.0])["y"].tolist()
     [2.0, 4.0]
     """
+    if not isinstance(graph, Graph):
+        raise OperandError(
+            f"compile needs a graph, got {type(graph).__name__}; make one: asg.Graph(y=tensor), or "
+            "call what asg.train_step(model, ...) returned with the types of the batch"
+        )
     target = load_backend(backend)
     chosen = default_pipeline(target, evaluate) if pipeline is None else pipeline
     return Executable(graph, target, chosen)

@@ -61,7 +61,7 @@ def checked_feed(name: str, value: Any, declared: TensorType) -> Array:
         return _from_python(name, value, declared)
     if isinstance(value, TensorMethods):
         raise FeedError(f"{name!r} was fed a symbolic tensor; feed numbers: asg.run computes them")
-    if not (hasattr(value, "dtype") and hasattr(value, "shape")):
+    if not isinstance(getattr(value, "dtype", None), np.dtype):  # NumPy's and JAX's arrays have one
         value = _as_array(name, value)
     if value.dtype != declared.dtype.numpy:
         raise FeedError(
@@ -74,7 +74,10 @@ def checked_feed(name: str, value: Any, declared: TensorType) -> Array:
 def _as_array(name: str, value: Any) -> Array:
     for protocol, convert in (("__dlpack__", np.from_dlpack), ("__array__", np.asarray)):
         if hasattr(value, protocol):
-            return convert(value)
+            try:
+                return convert(value)
+            except (BufferError, RuntimeError, TypeError, ValueError) as error:
+                raise FeedError(f"{name!r} cannot become a NumPy array: {error}") from error
     try:
         return np.asarray(memoryview(value))
     except TypeError:
