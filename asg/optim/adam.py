@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import log
 
 from asg.core.dtype import DType
+from asg.core.errors import OperandError
 from asg.core.registry import call
 from asg.core.tensor import Tensor
 from asg.optim.schedule import Schedule, scale_by_learning_rate
@@ -64,8 +65,11 @@ def adam(
     weight_decay: float = 0.0,
 ) -> Transform:
     """Adam with L2 decay added to the gradient, as `torch.optim.Adam`."""
+    beta1, beta2 = _pair(betas)
     pieces = [add_decayed_weights(weight_decay)] if weight_decay else []
-    return chain(*pieces, scale_by_adam(*betas, epsilon), scale_by_learning_rate(learning_rate))
+    return chain(
+        *pieces, scale_by_adam(beta1, beta2, epsilon), scale_by_learning_rate(learning_rate)
+    )
 
 
 def adamw(
@@ -79,6 +83,13 @@ def adamw(
     Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101; defaults of
     `torch.optim.AdamW`.
     """
-    pieces = [scale_by_adam(*betas, epsilon)]
+    beta1, beta2 = _pair(betas)
+    pieces = [scale_by_adam(beta1, beta2, epsilon)]
     pieces += [add_decayed_weights(weight_decay)] if weight_decay else []
     return chain(*pieces, scale_by_learning_rate(learning_rate))
+
+
+def _pair(betas: tuple[float, float]) -> tuple[float, float]:
+    if not isinstance(betas, tuple | list) or len(betas) != 2:
+        raise OperandError(f"betas={betas!r} must be a pair, such as (0.9, 0.999)")
+    return betas[0], betas[1]

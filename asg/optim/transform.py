@@ -93,6 +93,8 @@ def zeros_of(parameters: Tensors) -> Tensors:
 
 def require_range(name: str, value: float, low: float, high: float = float("inf")) -> None:
     """``low <= value < high``, else OperandError with the name of the argument."""
-    if not isinstance(value, int | float) or not low <= value < high:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise OperandError(f"{name}={value!r} must be a Python number, got {type(value).__name__}")
+    if not low <= value < high:
         bound = f"[{low}, {high})" if high != float("inf") else f">= {low}"
         raise OperandError(f"{name}={value!r} is out of range; it must be in {bound}")

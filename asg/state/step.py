@@ -8,11 +8,11 @@ from typing import Any, Protocol, overload
 from asg.autodiff.api import grad
 from asg.core.convert import as_tensor
 from asg.core.dtype import as_dtype
-from asg.core.errors import GraphError, OperandError, ShapeError
+from asg.core.errors import GraphError, OperandError, ShapeError, StateError
 from asg.core.graph import Graph, is_state, placeholders
 from asg.core.origin import scope
 from asg.core.registry import public
-from asg.core.tensor import Tensor
+from asg.core.tensor import Tensor, TensorMethods
 from asg.core.tree import flatten, map_tree
 from asg.core.types import TensorType
 from asg.ops.leaf import input as make_input
@@ -54,7 +54,7 @@ class StepBuilder:
         with StateTrace(training=training) as trace:
             outputs = self._forward(feeds)
             if training:
-                self._update(outputs["loss"], _owned(self._model) or trace.touched)
+                self._update(outputs["loss"], _trained_with(self._model, trace.touched))
             return trace.close(outputs, "train_step" if training else "eval_step")
 
 
@@ -71,7 +71,7 @@ def as_input(name: str, spec: Any) -> Tensor:
 
 @overload
 def train_step(
-    model: Tensor,
+    model: TensorMethods,
     *,
     optimizer: Optimizer,
     loss: None = ...,
@@ -109,11 +109,18 @@ def train_step(
         loss: function of (prediction, target).
         metrics: by name, functions of (prediction, target); with a loss tensor: tensors.
 
+    The trainable parameters of a module are trained; without a module, those that are used. A
+    metric that returns a dict or tuple gives one result for each leaf (``name.leaf``).
+
     Raises:
+        GraphError: the step of a module uses a trainable parameter that is not the module's.
         UnreachedParameter: lists every trainable parameter the loss does not depend on.
+        OperandError: no optimizer; a metric called "loss".
+        StateError: a loss tensor draws random numbers with a key that it does not advance.
     """
-    if isinstance(model, Tensor):
-        return _from_loss(model, optimizer, loss, metrics or {})
+    _require_optimizer(optimizer)
+    if isinstance(model, TensorMethods):
+        return _from_loss(as_tensor(model), optimizer, loss, metrics or {})
     forward = _forward(model, loss, metrics or {})
     return StepBuilder(forward, model, lambda value, owned: apply_update(value, owned, optimizer))
 
@@ -144,7 +151,9 @@ def _forward(
         prediction = model(*inputs)
         with scope("loss"):
             value = as_tensor(loss(prediction, target))
-        return {"loss": value} | _metrics(metrics, prediction, target)
+        with scope("metrics"):
+            found = {name: metric(prediction, target) for name, metric in metrics.items()}
+        return _with_metrics(value, found)
 
     return run
 
@@ -159,9 +168,12 @@ def _results(value: Any, metrics: Mapping[str, Metric]) -> Tensors:
     return {name: as_tensor(leaf) for name, leaf in results.items()}
 
 
-def _metrics(metrics: Mapping[str, Metric], prediction: Any, target: Tensor) -> Tensors:
-    with scope("metrics"):
-        return {name: as_tensor(metric(prediction, target)) for name, metric in metrics.items()}
+def _with_metrics(value: Tensor, metrics: Mapping[str, Any]) -> Tensors:
+    """The loss and every leaf of the metrics by name."""
+    named = {name: as_tensor(leaf) for name, leaf in flatten(metrics).items()}
+    if "loss" in named:
+        raise OperandError("a metric is called 'loss', as the loss itself; rename the metric")
+    return {"loss": value, **named}
 
 
 def _from_loss(
@@ -169,18 +181,53 @@ def _from_loss(
 ) -> Graph:
     if loss is not None:
         raise OperandError("loss= is for models; the first argument already is the loss tensor")
-    outputs = {"loss": value, **{name: as_tensor(metric) for name, metric in metrics.items()}}
+    outputs = _with_metrics(value, metrics)
     leaves = [t for t in placeholders(outputs.values()) if is_state(t)]
     cells: list[Any] = [t.node.op.cell for t in leaves]  # type: ignore[attr-defined]
+    _refuse_stuck_keys(cells)
     with StateTrace(training=True) as trace:
         apply_update(value, cells, optimizer)
         return trace.close(outputs, "train_step")
 
 
-def _owned(model: Any) -> list[Variable]:
-    """The parameters of a module; empty for a plain function."""
+def _refuse_stuck_keys(cells: Sequence[Any]) -> None:
+    """A loss tensor tells which keys it read, not what was written to them while it was built."""
+    stuck = [cell.name for cell in cells if cell.role == "random_key"]
+    if stuck:
+        raise StateError(
+            f"the loss draws random numbers with {', '.join(stuck)}, and every step would draw the "
+            "same ones: a loss tensor does not say how its keys move on\n"
+            "  repair: give train_step the model, or a function that builds the loss"
+        )
+
+
+def _require_optimizer(optimizer: object) -> None:
+    if not callable(getattr(optimizer, "init", None)) or not callable(
+        getattr(optimizer, "update", None)
+    ):
+        raise OperandError(
+            f"optimizer={optimizer!r} has no init and update; make one: asg.optim.sgd(0.1)"
+        )
+
+
+def _trained_with(model: Any, used: Sequence[Variable]) -> Sequence[Variable]:
+    """The parameters of a module; of a plain function, what it used.
+
+    A foreign parameter is refused: to leave it alone, or to train it, would be a guess.
+    """
     parameters = getattr(model, "parameters", None)
-    return list(parameters().values()) if parameters is not None else []
+    if parameters is None:
+        return used
+    owned = list(parameters().values())
+    foreign = set(used) - set(owned)
+    names = [repr(v.name) for v in used if v in foreign and v.role == "parameter" and v.trainable]
+    if names:
+        raise GraphError(
+            f"the step uses parameters that are not among the model's: {', '.join(names)}\n"
+            "  repair: assign them, or the module that holds them, to an attribute of the model; "
+            "or freeze them (trainable=False)"
+        )
+    return owned
 
 
 def apply_update(loss: Tensor, variables: Sequence[Variable], optimizer: Optimizer) -> None:
@@ -197,15 +244,33 @@ def apply_update(loss: Tensor, variables: Sequence[Variable], optimizer: Optimiz
     if len(parameters) != len(trained):
         names = [variable.name for variable in trained]
         doubled = sorted({name for name in names if names.count(name) > 1})
-        raise GraphError(f"several parameters are named {', '.join(doubled)}; rename them")
+        raise GraphError(
+            f"several parameters are named {', '.join(doubled)}; rename them, or make the modules "
+            "that hold them attributes of one module, whose names they get"
+        )
     gradients = grad(loss, parameters)
     with scope("optimizer"):
         state = map_names(_variable, optimizer.init(parameters), "optimizer")
         current = map_tree(lambda variable: variable.read(), state)
-        updates, following = optimizer.update(gradients, current, parameters)
+        updates, following = _updated(optimizer, gradients, current, parameters)
         for variable in trained:
             variable.write(variable.read() + updates[variable.name])
         _write_all(state, following)
+
+
+def _updated(
+    optimizer: Optimizer, gradients: Tensors, state: Any, parameters: Tensors
+) -> tuple[Tensors, Any]:
+    """What ``update`` returned, when it is what an optimizer returns."""
+    returned: Any = optimizer.update(gradients, state, parameters)
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        raise OperandError(
+            f"the optimizer's update returned {returned!r}; it returns (updates, state)"
+        )
+    wrong = sorted(returned[0].keys() ^ parameters.keys())
+    if wrong:
+        raise OperandError(f"the optimizer's updates miss, or make up: {', '.join(wrong)}")
+    return returned[0], returned[1]
 
 
 def map_names(function: Callable[[str, Any], Any], tree: Any, prefix: str) -> Any:
@@ -214,7 +279,8 @@ def map_names(function: Callable[[str, Any], Any], tree: Any, prefix: str) -> An
     return map_tree(lambda leaf: function(next(names), leaf), tree)
 
 
-def _variable(name: str, first: Tensor) -> Variable:
+def _variable(name: str, value: Any) -> Variable:
+    first = as_tensor(value)
     return Variable(name, first.shape, lambda key, type: first, first.dtype, role="optimizer")
 
 
