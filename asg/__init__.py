@@ -13,6 +13,7 @@ from asg import nn as nn
 from asg import ops as ops
 from asg import optim as optim
 from asg.autodiff.api import grad as grad
+from asg.autodiff.api import hvp as hvp
 from asg.autodiff.api import jvp as jvp
 from asg.autodiff.api import value_and_grad as value_and_grad
 from asg.autodiff.api import vjp as vjp

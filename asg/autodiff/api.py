@@ -119,6 +119,31 @@ def jvp(outputs: Any, wrt: Any, tangents: Any, *, allow_unused: bool = False) ->
     return map_tree(lambda _: next(filled), outputs)
 
 
+@public
+def hvp(loss: Any, wrt: Any, tangents: Any, *, allow_unused: bool = False) -> Any:
+    """``H . tangent`` with H the Hessian of a scalar loss by ``wrt``, in the structure of ``wrt``.
+
+    The vjp of the gradient with the tangents as cotangents (H is symmetric): the cost of a few
+    gradients, whatever the size of H. Where the gradient does not depend on a value, its part of
+    the product is zero.
+
+    Args:
+        loss: a floating scalar.
+        wrt: what to differentiate by, nested as you like.
+        tangents: the same structure, each of the type of its value.
+        allow_unused: zeros instead of an error for what the loss does not reach.
+
+    >>> import asg
+    >>> x = asg.input("x", (2,))
+    >>> asg.run(asg.hvp(asg.sum(x**3.0), x, asg.ones((2,))), {x: [1.0, 2.0]}).tolist()
+    [6.0, 12.0]
+    """
+    directions = [as_tensor(leaf) for leaf in leaves(tangents)]
+    _require_same_types([as_tensor(leaf) for leaf in leaves(wrt)], directions, "tangent")
+    gradient = grad(loss, wrt, allow_unused=allow_unused)
+    return vjp(gradient, tangents, wrt, allow_unused=True)
+
+
 def _require_floats(what: str, tensors: Sequence[Tensor]) -> None:
     if not tensors:
         raise OperandError(f"nothing given for {what}")
