@@ -31,7 +31,8 @@ def view_of(
     folded = fold_nodes(document, part, depth, fold)
     boxes = {box.key: box for box in _boxes(folded)}
     boxes |= {box.key: box for box in _results(folded)}
-    arrows = [*_arrows(folded, boxes), *turns_of(folded.nodes, folded.key_of, boxes)]
+    arrows = list(_arrows(folded, boxes))
+    arrows += turns_of(folded.nodes, folded.key_of, boxes, arrows)
     ordered = dict(sorted(boxes.items(), key=lambda item: item[1].serials))
     rows = rows_of(folded.nodes, folded.key_of, ordered, arrows)
     return View(document["name"], ordered, tuple(arrows), rows)

@@ -6,7 +6,6 @@ parameters alone, gradient ops that only reread forward values, and gradients th
 
 from __future__ import annotations
 
-from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -197,17 +196,30 @@ def _is_owned(box: Box, nodes: Nodes) -> bool:
     return box.part == "update" and any(nodes[serial]["parameter"] for serial in box.serials)
 
 
-def turns_of(nodes: Nodes, key_of: Keys, boxes: Boxes) -> Iterator[Arrow]:
-    """From the loss to the seed of its gradient: the bottom of the U."""
-    results: dict[int, Key] = {}
-    for key, box in boxes.items():
-        if box.kind == "output" and box.part == "forward":
-            results.setdefault(box.serials[0], key)
-    gradients = [serial for serial, node in nodes.items() if node["gradient_of"] is not None]
-    for serial, key in key_of.items():
-        if boxes[key].kind != "seed":
-            continue
-        first = bisect(gradients, serial)  # serials are in order of creation
-        twin = nodes[gradients[first]]["twin"] if first < len(gradients) else None
-        if twin in results:
-            yield Arrow(results[twin], key, "turn", "", TURN)
+def turns_of(nodes: Nodes, key_of: Keys, boxes: Boxes, arrows: Iterable[Arrow]) -> Iterator[Arrow]:
+    """From the loss to the seed of its gradient: the bottom of the U.
+
+    The loss is the result of the forward box whose gradient uses the seed; of several results the
+    one that the very node makes.
+    """
+    results: dict[Key, list[Key]] = {}
+    used_by: dict[Key, list[Key]] = {}
+    for arrow in arrows:
+        if boxes[arrow.head].kind == "output" and boxes[arrow.head].part == "forward":
+            results.setdefault(arrow.tail, []).append(arrow.head)
+        elif boxes[arrow.tail].kind == "seed":
+            used_by.setdefault(arrow.tail, []).append(arrow.head)
+    for seed, users in used_by.items():
+        losses = {loss for user in users if (loss := _loss(user, nodes, key_of, boxes, results))}
+        if len(losses) == 1:
+            yield Arrow(losses.pop(), seed, "turn", "", TURN)
+
+
+def _loss(
+    user: Key, nodes: Nodes, key_of: Keys, boxes: Boxes, results: Mapping[Key, Sequence[Key]]
+) -> Key | None:
+    twin = _twin_of(boxes[user], nodes, key_of, boxes)
+    found = results.get(twin, ()) if twin is not None else ()
+    twins = {nodes[serial]["twin"] for serial in boxes[user].serials}
+    exact = [key for key in found if boxes[key].serials[0] in twins]
+    return exact[0] if len(exact) == 1 else found[0] if len(found) == 1 else None

@@ -117,8 +117,10 @@ def test_modules_come_in_order_down_the_page() -> None:
     assert loss > tops[-1]
 
 
-def test_the_loss_is_level_with_the_seed() -> None:
-    picture = picture_of(mlp_step())
+@pytest.mark.parametrize("model", ["mlp", "mlp with clipping", "transformer", "optimized"])
+@pytest.mark.parametrize("depth", [None, 1, 0])
+def test_the_loss_is_level_with_the_seed(model: str, depth: int | None) -> None:
+    picture = picture_of(MODELS[model](), depth=depth)
     (seed,) = [key for key, box in picture.view.boxes.items() if box.kind == "seed"]
     loss, start = picture.boxes["output", "loss"], picture.boxes[seed]
     assert start.top < loss.y < start.bottom
