@@ -32,7 +32,7 @@ def view_of(
     boxes = {box.key: box for box in _boxes(folded)}
     boxes |= {box.key: box for box in _results(folded)}
     arrows = list(_arrows(folded, boxes))
-    arrows += turns_of(folded.nodes, folded.key_of, boxes, arrows)
+    arrows += turns_of(folded.nodes, boxes, arrows)
     ordered = dict(sorted(boxes.items(), key=lambda item: item[1].serials))
     rows = rows_of(folded.nodes, folded.key_of, ordered, arrows)
     return View(document["name"], ordered, tuple(arrows), rows)

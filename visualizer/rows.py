@@ -196,30 +196,29 @@ def _is_owned(box: Box, nodes: Nodes) -> bool:
     return box.part == "update" and any(nodes[serial]["parameter"] for serial in box.serials)
 
 
-def turns_of(nodes: Nodes, key_of: Keys, boxes: Boxes, arrows: Iterable[Arrow]) -> Iterator[Arrow]:
+def turns_of(nodes: Nodes, boxes: Boxes, arrows: Iterable[Arrow]) -> Iterator[Arrow]:
     """From the loss to the seed of its gradient: the bottom of the U.
 
-    The loss is the result of the forward box whose gradient uses the seed; of several results the
-    one that the very node makes.
+    The loss is the result that a node makes whose gradient is the first to use the seed.
     """
-    results: dict[Key, list[Key]] = {}
-    used_by: dict[Key, list[Key]] = {}
+    results: dict[int, Key] = {}
+    for key, box in boxes.items():
+        if box.kind == "output" and box.part == "forward":
+            results |= dict.fromkeys(_ancestors(nodes[box.serials[0]]), key)
+    losses: dict[Key, set[Key]] = {}
     for arrow in arrows:
-        if boxes[arrow.head].kind == "output" and boxes[arrow.head].part == "forward":
-            results.setdefault(arrow.tail, []).append(arrow.head)
-        elif boxes[arrow.tail].kind == "seed":
-            used_by.setdefault(arrow.tail, []).append(arrow.head)
-    for seed, users in used_by.items():
-        losses = {loss for user in users if (loss := _loss(user, nodes, key_of, boxes, results))}
-        if len(losses) == 1:
-            yield Arrow(losses.pop(), seed, "turn", "", TURN)
+        if boxes[arrow.tail].kind == "seed":
+            started = {nodes[serial]["gradient_of"] for serial in boxes[arrow.head].serials}
+            found = {results[serial] for serial in started if serial in results}
+            losses.setdefault(arrow.tail, set()).update(found)
+    for seed, found in losses.items():
+        if len(found) == 1:
+            yield Arrow(found.pop(), seed, "turn", "", TURN)
 
 
-def _loss(
-    user: Key, nodes: Nodes, key_of: Keys, boxes: Boxes, results: Mapping[Key, Sequence[Key]]
-) -> Key | None:
-    twin = _twin_of(boxes[user], nodes, key_of, boxes)
-    found = results.get(twin, ()) if twin is not None else ()
-    twins = {nodes[serial]["twin"] for serial in boxes[user].serials}
-    exact = [key for key in found if boxes[key].serials[0] in twins]
-    return exact[0] if len(exact) == 1 else found[0] if len(found) == 1 else None
+def _ancestors(node: NodeEntry) -> Iterator[int]:
+    """The node and those that passes made it from."""
+    yield node["lineage"]
+    for step in node["derived"]:
+        if step["kind"] != "gradient":
+            yield from step["sources"]
