@@ -28,6 +28,7 @@ from asg.ops.compare import (
     not_equal,
 )
 from asg.ops.contraction import dot, einsum, tensordot
+from asg.ops.decompositions import cholesky, qr
 from asg.ops.diagonals import diagonal, trace, tril, triu
 from asg.ops.distributions import bernoulli, dropout, normal, randint, uniform
 from asg.ops.elementwise import (
@@ -112,25 +113,26 @@ from asg.ops.shape import (
     swapaxes,
     transpose,
 )
+from asg.ops.solvers import inv, matrix_power, solve, solve_triangular
 from asg.ops.statistics import logsumexp, mean, std, var
 
 __all__ = [
     "abs", "add", "all", "any", "argmax", "argmin", "assume_shape", "astype", "bernoulli",
     "binary_cross_entropy", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "ceil", "clip",
-    "concat", "concatenate", "constant", "cos", "cross_entropy", "diagonal", "dim_size", "divide",
-    "dot", "dropout", "einsum", "elu", "equal", "erf", "exp", "expand_dims", "expm1", "flatten",
-    "flip", "floor", "floor_divide", "fold_in", "full", "full_like", "gelu", "greater",
-    "greater_equal", "huber_loss", "input", "iota", "isfinite", "isinf", "isnan", "l1_loss",
+    "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "ceil", "cholesky",
+    "clip", "concat", "concatenate", "constant", "cos", "cross_entropy", "diagonal", "dim_size",
+    "divide", "dot", "dropout", "einsum", "elu", "equal", "erf", "exp", "expand_dims", "expm1",
+    "flatten", "flip", "floor", "floor_divide", "fold_in", "full", "full_like", "gelu", "greater",
+    "greater_equal", "huber_loss", "input", "inv", "iota", "isfinite", "isinf", "isnan", "l1_loss",
     "layer_norm", "leaky_relu", "less", "less_equal", "log", "log1p", "log2", "log_softmax",
     "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
-    "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "moveaxis", "mse_loss",
-    "multiply", "negative", "normal", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad",
-    "permute_dims", "positive", "pow", "prod", "randint", "random_bits", "random_key",
-    "reciprocal", "relu", "remainder", "repeat", "reshape", "rms_norm", "roll", "round", "rsqrt",
-    "scatter_add", "scatter_add_along_axis", "sigmoid", "sign", "silu", "sin", "softmax",
-    "softplus", "split", "split_key", "sqrt", "square", "squeeze", "stack", "std",
-    "stop_gradient", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tanh",
-    "tensordot", "tile", "trace", "transpose", "tril", "triu", "trunc", "uniform", "unstack",
-    "var", "vdot", "vecdot", "where", "zeros", "zeros_like",
+    "matrix_power", "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "moveaxis",
+    "mse_loss", "multiply", "negative", "normal", "not_equal", "one_hot", "ones", "ones_like",
+    "outer", "pad", "permute_dims", "positive", "pow", "prod", "qr", "randint", "random_bits",
+    "random_key", "reciprocal", "relu", "remainder", "repeat", "reshape", "rms_norm", "roll",
+    "round", "rsqrt", "scatter_add", "scatter_add_along_axis", "sigmoid", "sign", "silu", "sin",
+    "softmax", "softplus", "solve", "solve_triangular", "split", "split_key", "sqrt", "square",
+    "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes", "take",
+    "take_along_axis", "tanh", "tensordot", "tile", "trace", "transpose", "tril", "triu", "trunc",
+    "uniform", "unstack", "var", "vdot", "vecdot", "where", "zeros", "zeros_like",
 ]  # fmt: skip
