@@ -15,7 +15,7 @@ from asg.core.types import TensorType, TypeProblem, normalize_axis
 from asg.ops.cast import stop_gradient
 from asg.ops.elementwise import maximum, where
 from asg.ops.elementwise_unary import abs, erf, exp, expm1, log, log1p, sigmoid
-from asg.ops.operand import widened
+from asg.ops.operand import require_number, widened
 from asg.ops.reduce import require_elements
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Tensor:
     >>> asg.run(asg.leaky_relu(asg.constant([-2.0, 3.0]), 0.5)).tolist()
     [-1.0, 3.0]
     """
-    return LeakyReLU(_number("negative_slope", negative_slope))(x)
+    return LeakyReLU(require_number("negative_slope", negative_slope))(x)
 
 
 @public
@@ -215,7 +215,7 @@ def elu(x: Any, alpha: float = 1.0) -> Tensor:
     >>> asg.run(asg.elu(asg.constant([-1000.0, 3.0]), 2.0)).tolist()
     [-2.0, 3.0]
     """
-    return Elu(_number("alpha", alpha))(x)
+    return Elu(require_number("alpha", alpha))(x)
 
 
 @public
@@ -262,12 +262,6 @@ def softplus(x: Any, beta: float = 1.0) -> Tensor:
     >>> asg.run(asg.softplus(asg.constant([-1000.0, 1000.0]))).tolist()
     [0.0, 1000.0]
     """
-    if not _number("beta", beta) > 0:
+    if not require_number("beta", beta) > 0:
         raise TypeProblem(f"beta is {beta}", "it must be positive", OperandError)
     return Softplus(float(beta))(x)
-
-
-def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeProblem(f"{name} is {value!r}, a number is needed", error=OperandError)
-    return float(value)

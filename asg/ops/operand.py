@@ -1,10 +1,14 @@
-"""What composites do to their operands first: compute narrow floats wide, spell sizes alike."""
+"""What composites do to their operands first: compute narrow floats wide, spell sizes alike.
+
+And to the numbers they are given: refuse what is none.
+"""
 
 from __future__ import annotations
 
 from asg.core.dtype import float32
+from asg.core.errors import OperandError
 from asg.core.tensor import Tensor
-from asg.core.types import Shape
+from asg.core.types import Shape, TypeProblem
 from asg.ops.shape import AssumeShape
 
 
@@ -24,3 +28,10 @@ def respelled(x: Tensor, shape: Shape) -> Tensor:
     for logits ``f32[batch, 10]``, the loss is ``f32[batch]`` and not ``f32[32]``.
     """
     return x if x.shape == shape else AssumeShape(shape)(x)
+
+
+def require_number(name: str, value: object) -> float:
+    """``value`` as float; OperandError (explained by the caller) when it is no Python number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeProblem(f"{name} is {value!r}, a number is needed", error=OperandError)
+    return float(value)
