@@ -64,7 +64,8 @@ def require_bound(graph: Graph, binding: Mapping[str, int]) -> None:
                 if free:
                     raise FeedError(
                         f"nothing binds the size {free[0]!r} of {output.type}, "
-                        f"{made_by(output)}; declare an input that has it on an axis"
+                        f"{made_by(output)}; declare an input that has it on an axis, "
+                        "or keep one that the outputs do not need: asg.Graph(..., inputs=[x])"
                     )
 
 

@@ -16,6 +16,7 @@ from asg.core.convert import as_tensor
 from asg.core.errors import FeedError, OperandError, StateError
 from asg.core.graph import Graph
 from asg.core.registry import public, service
+from asg.core.tensor import Tensor
 from asg.core.tree import flatten, map_tree
 from asg.core.verify import verify
 from asg.passes.lower import lower
@@ -76,6 +77,14 @@ class Executable:
             program = self._programs[key] = self.build(key)
         outputs = program(arrays)
         return {name: outputs[position] for name, position in self.result_positions}
+
+    def __repr__(self) -> str:
+        """``<executable of 'train_step' on numpy: x, y -> loss>``."""
+        graph = self.graph
+        return (
+            f"<executable of {graph.name!r} on {self.backend.name}: "
+            f"{', '.join(graph.feeds)} -> {', '.join(graph.results)}>"
+        )
 
     def ordered_feeds(self, args: Sequence[Any], feeds: Mapping[str, Any]) -> list[Array]:
         """The arrays of one call in the order of ``graph.feeds``, dtypes checked."""
@@ -172,27 +181,34 @@ def run(outputs: Any, feeds: Mapping[Any, Any] | None = None, *, backend: str = 
     7.0
     """
     flat = {name or "value": as_tensor(leaf) for name, leaf in flatten(outputs).items()}
-    graph = _without_state(Graph(flat, name="run"))
-    results = compile(graph, backend)(**_by_name(graph, feeds or {}))
+    feeds = feeds or {}
+    graph = _without_state(Graph(flat, name="run"), _fed_leaves(feeds))
+    results = compile(graph, backend)(**_by_name(graph, feeds))
     values = iter([results[name] for name in flat])
     return map_tree(lambda _: next(values), outputs)
 
 
-def _without_state(graph: Graph) -> Graph:
-    """States become ordinary inputs, so that a quick look can feed them."""
-    return Graph.of(graph.inputs, graph.outputs, graph.output_names, (), graph.name)
+def _fed_leaves(feeds: Mapping[Any, Any]) -> list[Tensor]:
+    leaves = [as_tensor(key) for key in feeds if not isinstance(key, str)]
+    for tensor in leaves:
+        if not tensor.node.op.is_placeholder:
+            raise FeedError(f"{tensor!r} is computed; only inputs and variables can be fed")
+    return leaves
+
+
+def _without_state(graph: Graph, fed: Sequence[Tensor]) -> Graph:
+    """States become ordinary inputs, so that a quick look can feed them.
+
+    So does everything else that is fed: a gradient may depend on no value of an input, and yet
+    have its sizes from there.
+    """
+    inputs = tuple(dict.fromkeys([*graph.inputs, *fed]))
+    return Graph.of(inputs, graph.outputs, graph.output_names, (), graph.name)
 
 
 def _by_name(graph: Graph, feeds: Mapping[Any, Any]) -> dict[str, Any]:
     names = dict(zip(graph.inputs, graph.input_names, strict=True))
-    found: dict[str, Any] = {}
-    for key, value in feeds.items():
-        if isinstance(key, str):
-            found[key] = value
-            continue
-        tensor = as_tensor(key)
-        if not tensor.node.op.is_placeholder:
-            raise FeedError(f"{tensor!r} is computed; only inputs and variables can be fed")
-        if tensor in names:
-            found[names[tensor]] = value
-    return found
+    return {
+        key if isinstance(key, str) else names[as_tensor(key)]: value
+        for key, value in feeds.items()
+    }

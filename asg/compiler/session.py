@@ -61,6 +61,12 @@ class Session:
             store[name] = outputs[position]
         return {name: outputs[position] for name, position in self._results}
 
+    def __repr__(self) -> str:
+        """``<session of 'train_step' on numpy: 4 variables>``."""
+        executable = self.executable
+        name, backend = executable.graph.name, executable.backend.name
+        return f"<session of {name!r} on {backend}: {len(self._names)} variables>"
+
     def program(self, *shapes: tuple[int, ...]) -> BackendExecutable:
         """The backend's program for feeds of these shapes, in order; built when first asked for.
 
@@ -77,6 +83,8 @@ class Session:
         Raises:
             FeedError: the graph holds variables this session does not have.
         """
+        if not isinstance(executable, Executable):
+            raise OperandError("attach takes an executable: session.attach(asg.compile(graph))")
         graph = executable.graph
         for slot in graph.state:
             name, wanted = graph.input_names[slot.input], graph.inputs[slot.input].type

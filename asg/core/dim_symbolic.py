@@ -183,7 +183,10 @@ def operand_terms(value: object) -> Terms | None:
         return constant(value)
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         return None
-    return constant(index(value))
+    try:
+        return constant(index(value))
+    except TypeError:  # an array of several numbers also says that it supports index
+        return None
 
 
 def _decided(

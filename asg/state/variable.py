@@ -91,7 +91,7 @@ class Variable(TensorMethods):
         Raises:
             ShapeError: the initialiser built another type.
         """
-        value = self._init(key, self.type)
+        value = as_tensor(self._init(key, self.type))
         if value.type != self.type:
             raise ShapeError(
                 f"the initialiser of {self.name!r} made {value.type}, {self.type} is declared"
@@ -106,7 +106,7 @@ class Variable(TensorMethods):
 
 def _fixed(name: str, value: Any, wanted: TensorType) -> Initialiser:
     """An initialiser that always gives the same numbers."""
-    array = as_array(value)
+    array = as_array(value).copy()  # what the caller does to it later is no business of ours
     if array.ndim and array.shape != wanted.shape:
         raise ShapeError(f"variable {name!r} is {wanted}, its initial array has {array.shape}")
 

@@ -9,7 +9,7 @@ import pytest
 
 import asg
 from asg.core.dtype import DTYPES, fits
-from asg.core.errors import GraphError, NotRunYet, OperandError
+from asg.core.errors import DimError, GraphError, NotRunYet, OperandError, ShapeError
 
 
 @pytest.mark.parametrize("dtype", [dtype for dtype in DTYPES.values() if dtype.is_float])
@@ -43,6 +43,27 @@ def test_where_refuses_a_python_bool() -> None:
     x, y = asg.input("x", (3,)), asg.input("y", (3,))
     with pytest.raises(OperandError, match=r"asg\.equal"):
         asg.where(x == y, x, y)
+
+
+def test_an_array_is_not_a_size() -> None:
+    with pytest.raises(DimError, match="a size is an int"):
+        asg.input("x", np.array([2, 3]))
+
+
+def test_initial_arrays_are_copied() -> None:
+    array = np.ones(3, np.float32)
+    weight = asg.parameter("w", (3,), init=array)
+    array[:] = 7.0
+    session = asg.compile(asg.Graph(w=weight)).start()
+    assert session()["w"].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_initialisers_may_return_arrays() -> None:
+    weight = asg.parameter("w", (2,), init=lambda key, type: np.full(2, 3.0, np.float32))
+    assert asg.compile(asg.Graph(w=weight)).start()()["w"].tolist() == [3.0, 3.0]
+    short = asg.parameter("w", (2,), init=lambda key, type: 1.0)
+    with pytest.raises(ShapeError, match=r"made f32\[\], f32\[2\] is declared"):
+        asg.compile(asg.Graph(w=short)).start()
 
 
 class RegressionPair(asg.Op):
