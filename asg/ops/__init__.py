@@ -28,6 +28,14 @@ from asg.ops.compare import (
     not_equal,
 )
 from asg.ops.contraction import dot, einsum, tensordot
+from asg.ops.convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from asg.ops.curves import celu, mish, selu, softmin, softsign, tanhshrink
 from asg.ops.decompositions import cholesky, qr
 from asg.ops.diagonals import diagonal, trace, tril, triu
@@ -70,6 +78,19 @@ from asg.ops.elementwise_unary import (
     tanh,
     trunc,
 )
+from asg.ops.floats import (
+    cbrt,
+    copysign,
+    exp2,
+    heaviside,
+    lerp,
+    log10,
+    log_sigmoid,
+    nan_to_num,
+    nextafter,
+    signbit,
+    xlogy,
+)
 from asg.ops.gates import geglu, glu, swiglu
 from asg.ops.index import one_hot, scatter_add, scatter_add_along_axis, take, take_along_axis
 from asg.ops.join import (
@@ -97,6 +118,7 @@ from asg.ops.leaf import (
     zeros_like,
 )
 from asg.ops.linalg import matmul, outer, vdot, vecdot
+from asg.ops.loops import scan
 from asg.ops.loss import binary_cross_entropy, cross_entropy, huber_loss, l1_loss, mse_loss
 from asg.ops.norm import layer_norm, rms_norm
 from asg.ops.piecewise import (
@@ -127,27 +149,43 @@ from asg.ops.shape import (
 )
 from asg.ops.solvers import inv, matrix_power, solve, solve_triangular
 from asg.ops.statistics import logsumexp, mean, std, var
+from asg.ops.trigonometry import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cosh,
+    hypot,
+    sinh,
+    tan,
+)
 
 __all__ = [
-    "abs", "add", "all", "any", "argmax", "argmin", "assume_shape", "astype", "bernoulli",
-    "binary_cross_entropy", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "ceil", "celu",
-    "cholesky", "clip", "concat", "concatenate", "constant", "cos", "cross_entropy", "diagonal",
-    "dim_size", "divide", "dot", "dropout", "einsum", "elu", "equal", "erf", "exp", "expand_dims",
-    "expm1", "flatten", "flip", "floor", "floor_divide", "fold_in", "full", "full_like", "geglu",
-    "gelu", "glu", "greater", "greater_equal", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
-    "huber_loss", "input", "inv", "iota", "isfinite", "isinf", "isnan", "l1_loss", "layer_norm",
-    "leaky_relu", "less", "less_equal", "log", "log1p", "log2", "log_softmax", "logaddexp",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
-    "matrix_power", "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "mish",
-    "moveaxis", "mse_loss", "multiply", "negative", "normal", "not_equal", "one_hot", "ones",
+    "abs", "acos", "acosh", "add", "all", "any", "argmax", "argmin", "asin", "asinh",
+    "assume_shape", "astype", "atan", "atan2", "atanh", "bernoulli", "binary_cross_entropy",
+    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "broadcast_arrays", "broadcast_to", "cbrt", "ceil", "celu", "cholesky", "clip",
+    "concat", "concatenate", "constant", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
+    "conv_transpose2d", "conv_transpose3d", "copysign", "cos", "cosh", "cross_entropy", "diagonal",
+    "dim_size", "divide", "dot", "dropout", "einsum", "elu", "equal", "erf", "exp", "exp2",
+    "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide", "fold_in", "full",
+    "full_like", "geglu", "gelu", "glu", "greater", "greater_equal", "hardshrink", "hardsigmoid",
+    "hardswish", "hardtanh", "heaviside", "huber_loss", "hypot", "input", "inv", "iota", "isfinite",
+    "isinf", "isnan", "l1_loss", "layer_norm", "leaky_relu", "lerp", "less", "less_equal", "log",
+    "log1p", "log2", "log10", "log_sigmoid", "log_softmax", "logaddexp", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_power",
+    "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "mish", "moveaxis", "mse_loss",
+    "multiply", "nan_to_num", "negative", "nextafter", "normal", "not_equal", "one_hot", "ones",
     "ones_like", "outer", "pad", "permute_dims", "positive", "pow", "prelu", "prod", "qr",
     "randint", "random_bits", "random_key", "reciprocal", "relu", "relu6", "remainder", "repeat",
-    "reshape", "rms_norm", "roll", "round", "rsqrt", "scatter_add", "scatter_add_along_axis",
-    "selu", "sigmoid", "sign", "silu", "sin", "softmax", "softmin", "softplus", "softshrink",
-    "softsign", "solve", "solve_triangular", "split", "split_key", "sqrt", "square", "squeeze",
-    "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes", "swiglu", "take",
-    "take_along_axis", "tanh", "tanhshrink", "tensordot", "threshold", "tile", "trace", "transpose",
-    "tril", "triu", "trunc", "uniform", "unstack", "var", "vdot", "vecdot", "where", "zeros",
-    "zeros_like",
+    "reshape", "rms_norm", "roll", "round", "rsqrt", "scan", "scatter_add",
+    "scatter_add_along_axis", "selu", "sigmoid", "sign", "signbit", "silu", "sin", "sinh",
+    "softmax", "softmin", "softplus", "softshrink", "softsign", "solve", "solve_triangular",
+    "split", "split_key", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract",
+    "sum", "swapaxes", "swiglu", "take", "take_along_axis", "tan", "tanh", "tanhshrink",
+    "tensordot", "threshold", "tile", "trace", "transpose", "tril", "triu", "trunc", "uniform",
+    "unstack", "var", "vdot", "vecdot", "where", "xlogy", "zeros", "zeros_like",
 ]  # fmt: skip
