@@ -41,7 +41,10 @@ class Location(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One derivation: ``kind`` is "gradient", "decompose", "rule" or "pass"."""
+    """One derivation: ``kind`` is "gradient", "decompose", "rule" or "pass".
+
+    ``sources`` are the lineages of the nodes derived from, which passes keep.
+    """
 
     kind: str
     name: str
@@ -61,7 +64,7 @@ class Origin(NamedTuple):
 
     @property
     def gradient_of(self) -> int | None:
-        """Serial of the forward node whose gradient this node belongs to, or None."""
+        """Lineage of the forward node whose gradient this node belongs to, or None."""
         for step in self.derived:
             if step.kind == "gradient" and step.sources:
                 return step.sources[0]
