@@ -121,6 +121,14 @@ from asg.ops.linalg import matmul, outer, vdot, vecdot
 from asg.ops.loops import scan
 from asg.ops.loss import binary_cross_entropy, cross_entropy, huber_loss, l1_loss, mse_loss
 from asg.ops.norm import layer_norm, rms_norm
+from asg.ops.normalisation import (
+    batch_norm,
+    batch_norm_training,
+    group_norm,
+    instance_norm,
+    l2_normalize,
+    local_response_norm,
+)
 from asg.ops.piecewise import (
     hardshrink,
     hardsigmoid,
@@ -165,17 +173,18 @@ from asg.ops.trigonometry import (
 
 __all__ = [
     "abs", "acos", "acosh", "add", "all", "any", "argmax", "argmin", "asin", "asinh",
-    "assume_shape", "astype", "atan", "atan2", "atanh", "bernoulli", "binary_cross_entropy",
-    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "broadcast_arrays", "broadcast_to", "cbrt", "ceil", "celu", "cholesky", "clip",
-    "concat", "concatenate", "constant", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
-    "conv_transpose2d", "conv_transpose3d", "copysign", "cos", "cosh", "cross_entropy", "diagonal",
-    "dim_size", "divide", "dot", "dropout", "einsum", "elu", "equal", "erf", "exp", "exp2",
-    "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide", "fold_in", "full",
-    "full_like", "geglu", "gelu", "glu", "greater", "greater_equal", "hardshrink", "hardsigmoid",
-    "hardswish", "hardtanh", "heaviside", "huber_loss", "hypot", "input", "inv", "iota", "isfinite",
-    "isinf", "isnan", "l1_loss", "layer_norm", "leaky_relu", "lerp", "less", "less_equal", "log",
-    "log1p", "log2", "log10", "log_sigmoid", "log_softmax", "logaddexp", "logical_and",
+    "assume_shape", "astype", "atan", "atan2", "atanh", "batch_norm", "batch_norm_training",
+    "bernoulli", "binary_cross_entropy", "bitwise_and", "bitwise_invert", "bitwise_left_shift",
+    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "cbrt",
+    "ceil", "celu", "cholesky", "clip", "concat", "concatenate", "constant", "conv1d", "conv2d",
+    "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "copysign", "cos", "cosh",
+    "cross_entropy", "diagonal", "dim_size", "divide", "dot", "dropout", "einsum", "elu", "equal",
+    "erf", "exp", "exp2", "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide",
+    "fold_in", "full", "full_like", "geglu", "gelu", "glu", "greater", "greater_equal",
+    "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "huber_loss",
+    "hypot", "input", "instance_norm", "inv", "iota", "isfinite", "isinf", "isnan", "l1_loss",
+    "l2_normalize", "layer_norm", "leaky_relu", "lerp", "less", "less_equal", "local_response_norm",
+    "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp", "logical_and",
     "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_power",
     "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "mish", "moveaxis", "mse_loss",
     "multiply", "nan_to_num", "negative", "nextafter", "normal", "not_equal", "one_hot", "ones",
