@@ -38,6 +38,7 @@ from asg.ops.convolution import (
 )
 from asg.ops.curves import celu, mish, selu, softmin, softsign, tanhshrink
 from asg.ops.decompositions import cholesky, qr
+from asg.ops.determinants import det, slogdet
 from asg.ops.diagonals import diagonal, trace, tril, triu
 from asg.ops.distributions import bernoulli, dropout, normal, randint, uniform
 from asg.ops.elementwise import (
@@ -139,6 +140,7 @@ from asg.ops.piecewise import (
     softshrink,
     threshold,
 )
+from asg.ops.pseudoinverses import lstsq, pinv
 from asg.ops.random import fold_in, random_bits, random_key, split_key
 from asg.ops.reduce import all, any, argmax, argmin, max, min, prod, sum
 from asg.ops.shape import (
@@ -156,6 +158,7 @@ from asg.ops.shape import (
     transpose,
 )
 from asg.ops.solvers import inv, matrix_power, solve, solve_triangular
+from asg.ops.spectra import eigh, eigvalsh, svd, svdvals
 from asg.ops.statistics import logsumexp, mean, std, var
 from asg.ops.trigonometry import (
     acos,
@@ -178,23 +181,24 @@ __all__ = [
     "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "cbrt",
     "ceil", "celu", "cholesky", "clip", "concat", "concatenate", "constant", "conv1d", "conv2d",
     "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "copysign", "cos", "cosh",
-    "cross_entropy", "diagonal", "dim_size", "divide", "dot", "dropout", "einsum", "elu", "equal",
-    "erf", "exp", "exp2", "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide",
-    "fold_in", "full", "full_like", "geglu", "gelu", "glu", "greater", "greater_equal",
-    "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "huber_loss",
-    "hypot", "input", "instance_norm", "inv", "iota", "isfinite", "isinf", "isnan", "l1_loss",
-    "l2_normalize", "layer_norm", "leaky_relu", "lerp", "less", "less_equal", "local_response_norm",
-    "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "matrix_power",
-    "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "mish", "moveaxis", "mse_loss",
-    "multiply", "nan_to_num", "negative", "nextafter", "normal", "not_equal", "one_hot", "ones",
-    "ones_like", "outer", "pad", "permute_dims", "positive", "pow", "prelu", "prod", "qr",
-    "randint", "random_bits", "random_key", "reciprocal", "relu", "relu6", "remainder", "repeat",
-    "reshape", "rms_norm", "roll", "round", "rsqrt", "scan", "scatter_add",
-    "scatter_add_along_axis", "selu", "sigmoid", "sign", "signbit", "silu", "sin", "sinh",
-    "softmax", "softmin", "softplus", "softshrink", "softsign", "solve", "solve_triangular",
-    "split", "split_key", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract",
-    "sum", "swapaxes", "swiglu", "take", "take_along_axis", "tan", "tanh", "tanhshrink",
-    "tensordot", "threshold", "tile", "trace", "transpose", "tril", "triu", "trunc", "uniform",
-    "unstack", "var", "vdot", "vecdot", "where", "xlogy", "zeros", "zeros_like",
+    "cross_entropy", "det", "diagonal", "dim_size", "divide", "dot", "dropout", "eigh", "eigvalsh",
+    "einsum", "elu", "equal", "erf", "exp", "exp2", "expand_dims", "expm1", "flatten", "flip",
+    "floor", "floor_divide", "fold_in", "full", "full_like", "geglu", "gelu", "glu", "greater",
+    "greater_equal", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "heaviside", "huber_loss", "hypot", "input", "instance_norm", "inv", "iota", "isfinite",
+    "isinf", "isnan", "l1_loss", "l2_normalize", "layer_norm", "leaky_relu", "lerp", "less",
+    "less_equal", "local_response_norm", "log", "log10", "log1p", "log2", "log_sigmoid",
+    "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "logsumexp", "lstsq", "matmul", "matrix_power", "matrix_transpose", "max", "maximum", "mean",
+    "min", "minimum", "mish", "moveaxis", "mse_loss", "multiply", "nan_to_num", "negative",
+    "nextafter", "normal", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad",
+    "permute_dims", "pinv", "positive", "pow", "prelu", "prod", "qr", "randint", "random_bits",
+    "random_key", "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape", "rms_norm",
+    "roll", "round", "rsqrt", "scan", "scatter_add", "scatter_add_along_axis", "selu", "sigmoid",
+    "sign", "signbit", "silu", "sin", "sinh", "slogdet", "softmax", "softmin", "softplus",
+    "softshrink", "softsign", "solve", "solve_triangular", "split", "split_key", "sqrt", "square",
+    "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "svd", "svdvals", "swapaxes",
+    "swiglu", "take", "take_along_axis", "tan", "tanh", "tanhshrink", "tensordot", "threshold",
+    "tile", "trace", "transpose", "tril", "triu", "trunc", "uniform", "unstack", "var", "vdot",
+    "vecdot", "where", "xlogy", "zeros", "zeros_like",
 ]  # fmt: skip
