@@ -40,7 +40,7 @@ def pullback(
         NotDifferentiable: lists every op of the cone that has no rule, with a path from the output.
     """
     cone = _cone(outputs, set(wrt), floor, cut)
-    active = _active(cone, wrt, cut)
+    active = active_tensors(cone, wrt)
     path = [node for node in cone if any(output in active for output in node.outputs)]
     _refuse_missing_rules(path, outputs, active)
     total: Cotangents = {}
@@ -71,7 +71,7 @@ def _cone(outputs: Iterable[Tensor], wrt: set[Tensor], floor: int, cut: bool) ->
     return sorted(seen, key=lambda node: node.serial)
 
 
-def _active(cone: Iterable[Node], wrt: Iterable[Tensor], cut: bool) -> set[Tensor]:
+def active_tensors(cone: Iterable[Node], wrt: Iterable[Tensor]) -> set[Tensor]:
     """Tensors through which a derivative flows: they depend on ``wrt`` differentiably."""
     active = set(wrt)
     for node in cone:
@@ -99,7 +99,8 @@ def _apply_rule(
 ) -> list[tuple[Tensor, Tensor]]:
     if not node.op.has_vjp():
         return _through_decomposition(node, cotangents, active)
-    entries = node.op.vjp(node.inputs, node.outputs, cotangents)
+    wanted = tuple(operand in active for operand in node.inputs)
+    entries = node.op.wanted_vjp(wanted, node.inputs, node.outputs, cotangents)
     if len(entries) != len(node.inputs):
         raise GraphError(
             f"gradient rule of {node.op.name} returned {len(entries)} entries for "

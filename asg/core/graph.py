@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from asg.core.convert import as_tensor
 from asg.core.errors import GraphError
@@ -96,7 +96,7 @@ class Graph:
         name: str = "graph",
         input_names: Sequence[str] | None = None,
         checks: Sequence[SizeCheck] | None = None,
-    ) -> Graph:
+    ) -> Self:
         """A graph from its parts; what passes use."""
         graph = cls.__new__(cls)
         graph._set(
@@ -162,7 +162,7 @@ class Graph:
 
     def with_outputs(self, outputs: Sequence[Tensor]) -> Graph:
         """Same signature, outputs computed by other nodes."""
-        return Graph.of(
+        return type(self).of(
             self.inputs, outputs, self.output_names, self.state, self.name,
             self.input_names, self.checks,
         )  # fmt: skip
@@ -254,7 +254,7 @@ def rebuild(graph: Graph, function: Rebuilder) -> Graph:
                     f"replacement of {node!r} has type {new.type}, {old.type} is needed"
                 )
             mapped[old] = new
-    return Graph.of(
+    return type(graph).of(
         [mapped[tensor] for tensor in graph.inputs],
         [mapped[tensor] for tensor in graph.outputs],
         graph.output_names, graph.state, graph.name, graph.input_names, graph.checks,

@@ -62,6 +62,11 @@ class Node:
         types = tuple(output.type for output in self.outputs)
         return Node(self.op, inputs, types, self.checks, self.origin, self.lineage)
 
+    def with_op(self, op: Op, inputs: tuple[Tensor, ...]) -> Node:
+        """The same application by an op with other bodies, of the same types."""
+        types = tuple(output.type for output in self.outputs)
+        return Node(op, inputs, types, self.checks, self.origin, self.lineage)
+
     @property
     def output(self) -> Tensor:
         """The only output."""

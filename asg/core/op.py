@@ -128,6 +128,19 @@ class Op:
         """
         raise NotImplementedError(f"{type(self).__name__} has no gradient rule")
 
+    def wanted_vjp(
+        self,
+        wanted: tuple[bool, ...],
+        inputs: tuple[Tensor, ...],
+        outputs: tuple[Tensor, ...],
+        cotangents: tuple[Tensor, ...],
+    ) -> Sequence[Cotangent]:
+        """What the driver calls: `vjp`, told which operands are asked for.
+
+        Ops with bodies override it: what their gradient costs depends on the whole selection.
+        """
+        return self.vjp(inputs, outputs, cotangents)
+
     def flops(self, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> Dim:
         """Floating-point operations of one evaluation.
 

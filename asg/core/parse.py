@@ -13,6 +13,7 @@ from asg.core.errors import AsgError, TextError
 from asg.core.graph import Graph
 from asg.core.op import Op
 from asg.core.parse_value import ValueReader, leading_string, scalar, split
+from asg.core.region import Body
 from asg.core.registry import op_class, public
 from asg.core.state_slot import ROLES, StateSlot
 from asg.core.tensor import Tensor
@@ -20,6 +21,7 @@ from asg.core.types import SizeCheck, TensorType, take_checks
 
 _NODE = re.compile(r"%(\d+) = (\w+)\((.*)\) : (.+)\Z")
 _CODE = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^"])*?)  # ')
+_OPENS = re.compile(r'(%.*?[=(, ])(graph (?:[A-Za-z_][\w.:/]*|"(?:[^"\\]|\\.)*") \{)\Z')
 _ATTRIBUTE = re.compile(r"[a-z_]\w*=")
 _CHECK = re.compile(r"(.+?) (==|<=) (.+?) (\".*\")\Z")
 # What a class or a rule raises when an attribute is of the wrong kind.
@@ -51,14 +53,14 @@ def parse(text: str) -> Graph:
       output y = x
     }
     """
-    reader = _Reader()
+    nested = _Nested()
     lines = text.strip().splitlines() or [""]
     number, line = 0, ""
     try:
         with paused_collector():
             for number, line in enumerate(lines, 1):  # noqa: B007 - the handler names the line
-                reader.read(_without_comment(line).strip())
-            return reader.finish()
+                nested.read(_without_comment(line).strip())
+            return nested.finish()
     except AsgError as error:
         raise TextError(f"line {number}: {error}\n  {line.strip()}") from error.__cause__
 
@@ -68,6 +70,36 @@ def _without_comment(line: str) -> str:
         return line
     found = _CODE.match(line)  # the mark may also stand in a string
     return found[1] if found else line
+
+
+class _Nested:
+    """Splits off the bodies inside op lines, at any depth, and reads them as graphs of their own.
+
+    An op line goes on behind the ``}`` of its body; there the body stands as ``graph#0``.
+    """
+
+    def __init__(self) -> None:
+        self.readers = [_Reader()]
+        self.begun: list[str] = []
+
+    def read(self, line: str) -> None:
+        """One line of the text."""
+        if self.begun and line.startswith("}"):
+            body = self.readers.pop().finish(Body)
+            line = f"{self.begun.pop()}{self.readers[-1].values.hold(body)}{line[1:]}"
+        opened = _OPENS.match(line) if self.readers[-1].name is not None else None
+        if opened is None:
+            self.readers[-1].read(line)
+            return
+        self.begun.append(opened[1])
+        self.readers.append(_Reader())
+        self.readers[-1].read(opened[2])
+
+    def finish(self) -> Graph:
+        """The graph, once every line is read."""
+        if self.begun:
+            raise TextError("the text ends inside the body of a loop or branch")
+        return self.readers[0].finish()
 
 
 class _Reader:
@@ -97,14 +129,14 @@ class _Reader:
         else:
             raise TextError(f"unknown line; it starts with {word!r}")
 
-    def finish(self) -> Graph:
-        """The graph, once every line is read."""
-        if not self.closed or self.name is None:
+    def finish(self, kind: type[Graph] = Graph) -> Graph:
+        """The graph, once every line is read; of a body, all but the closing bracket."""
+        if (kind is Graph and not self.closed) or self.name is None:
             raise TextError("the text ends before the closing '}'")
         if not self.outputs:
             raise TextError("a graph needs at least one output")
         positions = {name: i for i, name in enumerate(self.inputs)}
-        return Graph.of(
+        return kind.of(
             list(self.inputs.values()),
             list(self.outputs.values()),
             list(self.outputs),

@@ -34,6 +34,7 @@ class ValueReader:
     def __init__(self) -> None:
         self.symbols: dict[str, Symbol] = {}
         self._types: dict[str, TensorType] = {}
+        self._bodies: list[Any] = []
 
     def size(self, text: str) -> Dim:
         """``2*n + 1``."""
@@ -52,6 +53,11 @@ class ValueReader:
             raise TextError(f"{text!r} is not a type such as f32[batch, 3]")
         return TensorType.of(found[1], [self.size(item) for item in split(found[2])])
 
+    def hold(self, body: Any) -> str:
+        """Keep a body that has been read already; the text that stands for it."""
+        self._bodies.append(body)
+        return f"graph#{len(self._bodies) - 1}"
+
     def value(self, text: str) -> Any:
         """An attribute, as `asg.core.text.value_text` writes it."""
         if text in _WORDS:
@@ -65,6 +71,10 @@ class ValueReader:
             return self._array(text[6:-1])
         if text.startswith("(") and _encloses(text):
             return self._bracketed(text)
+        if text.startswith("graph#"):
+            place = text.removeprefix("graph#")
+            known = place.isdigit() and int(place) < len(self._bodies)
+            return self._bodies[int(place)] if known else _refuse(text)
         if _NUMBER.match(text):
             return int(text) if text.lstrip("-").isdigit() else float(text)
         return self.size(text)

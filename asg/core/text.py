@@ -110,7 +110,7 @@ def node_line(node: Node, name_of: Namer = serial_namer, full: bool = False) -> 
 
 
 def value_text(value: Any, full: bool = False) -> str:
-    """An attribute as text: numbers, strings, dtypes (``@f32``), sizes, tuples, arrays.
+    """An attribute as text: numbers, strings, dtypes (``@f32``), sizes, tuples, arrays, bodies.
 
     Raises:
         TextError: a kind of value that has no text form.
@@ -132,6 +132,8 @@ def value_text(value: Any, full: bool = False) -> str:
         return f"({inside},)" if len(value) == 1 else f"({inside})"
     if isinstance(value, ArrayData):
         return array_text(value, full)
+    if isinstance(value, Graph):
+        return graph_text(value, full).replace("\n", "\n  ")
     raise TextError(f"an attribute of type {type(value).__name__} has no text form: {value!r}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from asg.core.errors import AsgError, GraphError
 from asg.core.graph import Graph, is_state
 from asg.core.node import Node
+from asg.core.region import bodies_of
 from asg.core.types import take_checks
 
 Level = Callable[[Node], str | None]
@@ -19,7 +20,8 @@ def verify(graph: Graph, level: Level | None = None, stage: str = "") -> Graph:
 
     Checked: operands precede users; every reached placeholder is a graph input, once; each output
     type is what `infer` says now; state slots pair equal types; and ``level(node)`` (for instance
-    "the backend supports it") gives no complaint.
+    "the backend supports it") gives no complaint. Bodies of
+    loops and branches are checked alike.
 
     Raises:
         GraphError: with the nodes around the culprit; ``stage`` names the pass that made it.
@@ -32,6 +34,8 @@ def verify(graph: Graph, level: Level | None = None, stage: str = "") -> Graph:
         complaint = complaint or (level(node) if level else None)
         if complaint:
             raise GraphError(_message(graph, position, complaint, stage))
+        for body in bodies_of(node.op):
+            verify(body, level, stage)
     return graph
 
 

@@ -12,6 +12,7 @@ from asg.core.array_data import ArrayData
 from asg.core.graph import Graph, rebuild
 from asg.core.node import Node
 from asg.core.origin import derive
+from asg.core.region import map_bodies
 from asg.core.tensor import Tensor
 from asg.ops.leaf import Constant, Full, Iota
 from asg.rewrite.rule import RuleHit
@@ -31,6 +32,7 @@ class Fold:
 
     def __call__(self, graph: Graph, log: list[RuleHit]) -> Graph:
         """Replace every constant-only value that something else uses by its number."""
+        graph = map_bodies(graph, lambda body: self(body, log))
         constant = _constant_nodes(graph)
         wanted = _frontier(graph, constant)
         if not wanted:

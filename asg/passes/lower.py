@@ -10,6 +10,7 @@ from asg.core.graph import Graph, reachable_nodes, rebuild
 from asg.core.node import Node, next_serial
 from asg.core.op import Op
 from asg.core.origin import derive
+from asg.core.region import map_bodies
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType
 
@@ -39,7 +40,8 @@ def lower(graph: Graph, backend: Target) -> Graph:
             return None
         return decomposed(node, inputs, backend)
 
-    return rebuild(graph, expand)
+    lowered = rebuild(graph, expand)
+    return map_bodies(lowered, lambda body: lower(body, backend))
 
 
 def supported(node: Node, backend: Target) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from asg.core.errors import OperandError
 from asg.core.graph import Graph, rebuild
 from asg.core.node import Node
+from asg.core.region import map_bodies
 from asg.core.tensor import Tensor
 
 Key = tuple[object, ...]
@@ -20,6 +21,7 @@ def merge_equal(graph: Graph) -> Graph:
     Ops are pure (randomness is an operand), so equal op and inputs mean equal values; forward and
     backward are one graph, so what both compute is computed once.
     """
+    graph = map_bodies(graph, merge_equal)
     known: dict[Key, tuple[Tensor, ...]] = {}
 
     def merge(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:

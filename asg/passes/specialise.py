@@ -30,7 +30,8 @@ def substitute_value(value: Any, binding: Mapping[str, Dim]) -> Any:
         changed = tuple(substitute_value(item, binding) for item in value)
         return value if all(a is b for a, b in zip(changed, value, strict=True)) else changed
     if isinstance(value, Graph):
-        return specialise(value, binding)
+        body = specialise(value, binding)
+        return value if body.outputs == value.outputs and body.inputs == value.inputs else body
     return value
 
 
@@ -54,7 +55,7 @@ def specialise(graph: Graph, binding: Mapping[str, Dim]) -> Graph:
         inputs = tuple(mapped[tensor] for tensor in node.inputs)
         for old, new in zip(node.outputs, _specialised(node, inputs, binding), strict=True):
             mapped[old] = new
-    return Graph.of(
+    return type(graph).of(
         [mapped[tensor] for tensor in graph.inputs],
         [mapped[tensor] for tensor in graph.outputs],
         graph.output_names, graph.state, graph.name, graph.input_names, (),

@@ -10,6 +10,7 @@ from asg.core.graph import Graph, reachable_nodes, rebuild
 from asg.core.node import Node, next_serial
 from asg.core.op import Op
 from asg.core.origin import derive
+from asg.core.region import map_bodies
 from asg.core.registry import call
 from asg.core.tensor import Tensor
 from asg.rewrite.rule import Rule, RuleHit
@@ -35,6 +36,7 @@ def rewrite(graph: Graph, rules: Sequence[Rule], log: list[RuleHit]) -> Graph:
     Raises:
         RewriteError: a rule changed a type, or the rules never settle; names the rules.
     """
+    graph = map_bodies(graph, lambda body: rewrite(body, rules, log))
     index = index_rules(rules)
     settled: set[Node] = set()
     for _ in range(MAX_ROUNDS):

@@ -18,6 +18,7 @@ from asg.core.op import Op
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType
 from asg.ops.leaf import Input
+from asg.testing.retype import with_narrow_bodies
 from asg.testing.sample import Sample
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -137,7 +138,8 @@ def apply_sample(sample: Sample, prefix: str = "", narrow: DType | None = None) 
         Input(f"{prefix}x{i}", as_dtype(array.dtype), array.shape)()
         for i, array in enumerate(arrays)
     ]
-    return Applied(sample, sample.op, tuple(inputs), arrays, prefix)
+    op = with_narrow_bodies(sample.op, narrow)
+    return Applied(sample, op, tuple(inputs), arrays, prefix)
 
 
 def apply_symbolic(sample: Sample, prefix: str = "") -> Applied:

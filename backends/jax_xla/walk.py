@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ from asg.core.errors import KernelError, UnsupportedOp
 from asg.core.explain import made_by
 from asg.core.graph import Graph
 from asg.core.node import Node
+from asg.core.region import with_bodies
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType
 
@@ -101,15 +102,3 @@ def needs_64_bits(graph: Graph) -> bool:
         for node in each.nodes
         for output in node.outputs
     )
-
-
-def with_bodies(graph: Graph) -> Iterator[Graph]:
-    """The graph and, without recursion, the graphs in attributes of its ops."""
-    pending = [graph]
-    while pending:
-        current = pending.pop()
-        yield current
-        for node in current.nodes:
-            for value in node.op.attributes().values():
-                found = value if isinstance(value, tuple) else (value,)
-                pending.extend(item for item in found if isinstance(item, Graph))

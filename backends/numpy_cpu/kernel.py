@@ -69,7 +69,11 @@ VIEWS: dict[type[Op], Viewer] = {}
 
 
 def kernel(
-    op_class: type[Op], *, inplace: InPlace = False, accepts: Accepts | None = None
+    op_class: type[Op],
+    *,
+    inplace: InPlace = False,
+    accepts: Accepts | None = None,
+    wants_scratch: bool = True,
 ) -> Callable[[B], B]:
     """Register ``function(op, inputs, outputs, scratch) -> list[Call]`` for an op.
 
@@ -86,11 +90,13 @@ def kernel(
             positions promises it of these pairs only, all at once, the operands being distinct.
         accepts: ``(op, operand types) -> bool`` when the kernel serves only some cases; the others
             are decomposed. The types may still be symbolic.
+        wants_scratch: False promises that the function asks for no scratch memory: it is then
+            called once, which matters to kernels that compile a body.
     """
 
     def register(function: B) -> B:
         _refuse_second(op_class, KERNELS)
-        KERNELS[op_class] = Kernel(function, inplace, accepts)
+        KERNELS[op_class] = Kernel(function, inplace, accepts, wants_scratch)
         return function
 
     return register

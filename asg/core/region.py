@@ -1,0 +1,222 @@
+"""Regions: graphs as attributes of ops, for loops and branches.
+
+A body is a closed graph. What its author used from outside becomes an extra operand of the op and
+an extra input of the body (`close`), so passes and backends treat a body like any other graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from asg.core.graph import Graph, rebuild
+from asg.core.node import Node
+from asg.core.registry import op_class, service
+from asg.core.tensor import Tensor
+from asg.core.types import TensorType, require_equal, require_less_equal
+
+if TYPE_CHECKING:
+    from asg.core.op import Op
+
+Outside = Callable[[Tensor], bool]
+
+
+class Body(Graph):
+    """A graph inside an op: equal to every body with the same text, so that equal loops merge."""
+
+    _digest: bytes | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes that identify the text in full."""
+        if self._digest is None:
+            from hashlib import blake2b  # not needed by `import asg`
+
+            text: str = service("graph_text")(self, full=True)
+            self._digest = blake2b(text.encode(), digest_size=16).digest()
+        return self._digest
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Body) and self.digest == other.digest)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+# -- looking inside ---------------------------------------------------------------------------
+
+
+def bodies_of(op: Op) -> list[Graph]:
+    """The graphs among the attributes of an op, those in tuples included."""
+    found: list[Graph] = []
+    for value in op.attributes().values():
+        items = value if isinstance(value, tuple) else (value,)
+        found.extend(item for item in items if isinstance(item, Graph))
+    return found
+
+
+def with_bodies(graph: Graph) -> Iterator[Graph]:
+    """The graph and, without recursion, every graph inside its ops."""
+    pending = [graph]
+    while pending:
+        current = pending.pop()
+        yield current
+        for node in current.nodes:
+            pending.extend(bodies_of(node.op))
+
+
+def map_bodies(graph: Graph, function: Callable[[Graph], Graph]) -> Graph:
+    """The graph with ``function`` applied to every body: how passes enter loops and branches.
+
+    ``function`` keeps the inputs and the types of the outputs. A pass gives itself; its depth is
+    then that of the nesting of bodies.
+    """
+    if not any(bodies_of(node.op) for node in graph.nodes):
+        return graph
+
+    def enter(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        op = with_mapped_bodies(node.op, function)
+        return None if op is node.op else node.with_op(op, inputs).outputs
+
+    return rebuild(graph, enter)
+
+
+def with_mapped_bodies(op: Op, function: Callable[[Graph], Graph]) -> Op:
+    """The op with other bodies; the same object when ``function`` changes none."""
+    changes: dict[str, Any] = {}
+    for name, value in op.attributes().items():
+        if isinstance(value, Graph):
+            changed: Any = function(value)
+        elif isinstance(value, tuple) and any(isinstance(item, Graph) for item in value):
+            changed = tuple(function(item) for item in value)
+        else:
+            continue
+        if not _same(changed, value):
+            changes[name] = changed
+    return replace(op, **changes) if changes else op  # type: ignore[type-var]
+
+
+def _same(changed: Any, value: Any) -> bool:
+    pairs = zip(changed, value, strict=True) if isinstance(value, tuple) else [(changed, value)]
+    return all(new is old or new.outputs == old.outputs for new, old in pairs)
+
+
+# -- making bodies ----------------------------------------------------------------------------
+
+
+def body_input(label: str, of: TensorType) -> Tensor:
+    """A fresh input of a body."""
+    leaf: Any = op_class("input")
+    return leaf(label, of.dtype, of.shape)()  # type: ignore[no-any-return]
+
+
+def close(
+    inputs: Sequence[Tensor],
+    outputs: Mapping[str, Tensor],
+    outside: Outside,
+    name: str = "body",
+) -> tuple[Body, tuple[Tensor, ...]]:
+    """The closed body that computes ``outputs``, and the tensors from outside that it uses.
+
+    These become further inputs, in order of creation.
+    """
+    captured = free_tensors(outputs.values(), set(inputs), outside)
+    return body_of([*inputs], outputs, captured, name), captured
+
+
+def body_of(
+    inputs: Sequence[Tensor],
+    outputs: Mapping[str, Tensor],
+    captured: Sequence[Tensor],
+    name: str = "body",
+) -> Body:
+    """A body with one more input for each captured tensor."""
+    leaves = [body_input(f"captured_{i}", tensor.type) for i, tensor in enumerate(captured)]
+    results = substitute(outputs.values(), dict(zip(captured, leaves, strict=True)))
+    return Body.of([*inputs, *leaves], results, list(outputs), (), name)
+
+
+def made_outside(floor: int, inputs: Iterable[Tensor]) -> Outside:
+    """Says of a tensor whether it was made before ``floor``, or is an input that is not ours.
+
+    Constants belong to whoever uses them.
+    """
+    own = set(inputs)
+
+    def outside(tensor: Tensor) -> bool:
+        op = tensor.node.op
+        if op.is_placeholder:
+            return tensor not in own
+        return tensor.node.serial < floor and bool(tensor.node.inputs)
+
+    return outside
+
+
+def free_tensors(
+    outputs: Iterable[Tensor], bound: set[Tensor], outside: Outside
+) -> tuple[Tensor, ...]:
+    """The tensors from outside that the outputs depend on, in order of creation."""
+    found: set[Tensor] = set()
+    seen: set[Tensor] = set()
+    stack = list(outputs)
+    while stack:
+        tensor = stack.pop()
+        if tensor in seen or tensor in bound:
+            continue
+        seen.add(tensor)
+        if outside(tensor):
+            found.add(tensor)
+        else:
+            stack.extend(tensor.node.inputs)
+    return tuple(sorted(found, key=lambda tensor: (tensor.node.serial, tensor.index)))
+
+
+def substitute(outputs: Iterable[Tensor], mapping: Mapping[Tensor, Tensor]) -> list[Tensor]:
+    """The outputs computed from other tensors of the same types; untouched nodes are shared."""
+    outputs = list(outputs)
+    mapped = dict(mapping)
+    for node in _between(outputs, mapping):
+        inputs = tuple(mapped.get(tensor, tensor) for tensor in node.inputs)
+        if inputs != node.inputs:
+            for old, new in zip(node.outputs, node.with_inputs(inputs).outputs, strict=True):
+                mapped.setdefault(old, new)
+    return [mapped.get(tensor, tensor) for tensor in outputs]
+
+
+def _between(outputs: Iterable[Tensor], stops: Mapping[Tensor, Tensor]) -> list[Node]:
+    seen: set[Node] = set()
+    stack = [tensor for tensor in outputs if tensor not in stops]
+    while stack:
+        node = stack.pop().node
+        if node not in seen:
+            seen.add(node)
+            stack.extend(tensor for tensor in node.inputs if tensor not in stops)
+    return sorted(seen, key=lambda node: node.serial)
+
+
+# -- what `infer` of an op with bodies asks ---------------------------------------------------
+
+
+def require_fits(given: TensorType, wanted: TensorType, what: str) -> None:
+    """TypeProblem unless the types agree; undecided sizes are recorded as claims."""
+    from asg.core.errors import DtypeError
+    from asg.core.types import TypeProblem
+
+    if given == wanted:
+        return
+    if given.dtype is not wanted.dtype:
+        raise TypeProblem(f"{what} is {given}, {wanted} is needed", "cast it", DtypeError)
+    if given.ndim != wanted.ndim:
+        raise TypeProblem(f"{what} is {given}, {wanted} is needed", "reshape or broadcast it")
+    for axis, (size, other) in enumerate(zip(given.shape, wanted.shape, strict=True)):
+        require_equal(size, other, f"{what} is {given}, {wanted} is needed: axis {axis}")
+
+
+def surface_checks(body: Graph) -> None:
+    """Record the claims of a body about its sizes as claims of the op that is being inferred."""
+    for check in body.checks:
+        if check.relation == "==":
+            require_equal(check.left, check.right, check.reason)
+        else:
+            require_less_equal(check.left, check.right, check.reason)

@@ -1,0 +1,125 @@
+"""Samples of loops and branches; the oracles are loops and branches of Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from asg.core.dtype import float64, int32
+from asg.core.op import Op
+from asg.core.tensor import Tensor
+from asg.ops.elementwise_unary import exp, tanh
+from asg.ops.leaf import constant, input
+from asg.ops.loops import scan
+from asg.testing.sample import Array, Sample, register_samples
+
+Shape = tuple[int | str, ...]
+
+
+def _numbers(*shape: int) -> Array:
+    return np.asarray(np.random.default_rng(len(shape)).normal(size=shape))
+
+
+def _op(build: Callable[..., Any], *shapes: Shape, dtypes: Sequence[Any] = ()) -> Op:
+    """The op that ``build`` applies last, called with one input for each shape."""
+    kinds = [*dtypes, *[float64] * (len(shapes) - len(dtypes))]
+    pairs = zip(shapes, kinds, strict=True)
+    tensors = [input(f"x{i}", shape, kind) for i, (shape, kind) in enumerate(pairs)]
+    result: Tensor = build(*tensors)
+    return result.node.op
+
+
+def _recurrent(h: Any, xs: Any, w: Any, u: Any) -> Tensor:
+    def step(carry: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        after = tanh(carry @ w + x * u)
+        return after, after * carry
+
+    return scan(step, h, xs)[0]  # type: ignore[no-any-return]
+
+
+def _recurrent_oracle(h: Array, xs: Array, w: Array, u: Array) -> tuple[Array, Array]:
+    stacked = []
+    for x in xs:
+        after = np.tanh(h @ w + x * u)
+        stacked.append(after * h)
+        h = after
+    return h, np.array(stacked).reshape(len(xs), *h.shape)
+
+
+def _backwards(xs: Any) -> Tensor:
+    def step(carry: Tensor, x: Tensor) -> tuple[Tensor, Any]:
+        return carry * 0.5 + exp(x), (carry, x)
+
+    return scan(step, constant(0.0, float64), xs, reverse=True)[0]  # type: ignore[no-any-return]
+
+
+def _backwards_oracle(start: Array, xs: Array) -> tuple[Array, Array, Array]:
+    before = np.zeros(len(xs))
+    carry = start
+    for i in range(len(xs) - 1, -1, -1):
+        before[i] = carry
+        carry = carry * 0.5 + np.exp(xs[i])
+    return carry, before, xs
+
+
+def _swapped(a: Any, b: Any) -> Tensor:
+    step = lambda c, _: (((c[1], c[0] * c[1]), c[0]))  # noqa: E731 - one line is the point
+    return scan(step, (a, b), length=3)[0][0]  # type: ignore[no-any-return]
+
+
+def _swapped_oracle(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    stacked = []
+    for _ in range(3):
+        stacked.append(a)
+        a, b = b, a * b
+    return a, b, np.array(stacked)
+
+
+def _counted(count: Any, xs: Any, shared: Any) -> Tensor:
+    def step(carry: Any, x: Tensor) -> tuple[Any, Tensor]:
+        return carry + 1, x * x * exp(shared) + carry.astype(float64)
+
+    return scan(step, count, xs)[1]  # type: ignore[no-any-return]
+
+
+def _nested(start: Any, rows: Any, scale: Any) -> Tensor:
+    def outer(carry: Tensor, row: Tensor) -> tuple[Tensor, None]:
+        inner: Tensor = scan(lambda c, x: (c * scale + x * carry, None), carry, row)[0]
+        return inner, None
+
+    return scan(outer, start, rows)[0]  # type: ignore[no-any-return]
+
+
+def _nested_oracle(start: Array, rows: Array, scale: Array) -> Array:
+    for row in rows:
+        before = start
+        for x in row:
+            start = start * scale + x * before
+    return np.asarray(start)
+
+
+register_samples(
+    [
+        Sample(_op(_recurrent, (3,), (2, 3), (3, 3), (3,)),
+               (_numbers(3), _numbers(2, 3), _numbers(3, 3), _numbers(3)), _recurrent_oracle,
+               (("n",), ("t", "n"), ("n", "n"), ("n",)),
+               _op(_recurrent, ("n",), ("t", "n"), ("n", "n"), ("n",)), label="recurrent"),
+        Sample(_op(_backwards, (4,)), (np.array(0.3), _numbers(4)), _backwards_oracle,
+               ((), ("t",)), _op(_backwards, ("t",)), label="reverse"),
+        Sample(_op(_swapped, (2,), (2,)), (_numbers(2), _numbers(2) + 1.5), _swapped_oracle,
+               (("n",), ("n",)), _op(_swapped, ("n",), ("n",)), label="carries change places"),
+        Sample(_op(_counted, (), (3, 2), (2,), dtypes=(int32,)),
+               (np.array(2, np.int32), _numbers(3, 2), _numbers(2)),
+               lambda n, xs, k: (np.int32(n + 3), xs * xs * np.exp(k) + n + np.arange(3)[:, None]),
+               None, label="integer carry"),
+        Sample(_op(_nested, (2,), (2, 3, 2), (2,)),
+               (_numbers(2), _numbers(2, 3, 2), 0.5 * _numbers(2)), _nested_oracle,
+               (("n",), ("a", "b", "n"), ("n",)),
+               _op(_nested, ("n",), ("a", "b", "n"), ("n",)), label="nested"),
+        Sample(_op(_recurrent, (2,), (0, 2), (2, 2), (2,)),
+               (_numbers(2), _numbers(0, 2), _numbers(2, 2), _numbers(2)), _recurrent_oracle,
+               None, label="no steps"),
+    ]
+)  # fmt: skip

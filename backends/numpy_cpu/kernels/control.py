@@ -1,0 +1,80 @@
+"""Loops and branches: a body is bound once, to memory of its own, and run as often as needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from asg.core.graph import Graph
+from asg.core.state_slot import StateSlot
+from asg.ops import loops as ops
+
+from ..bind import bind
+from ..kernel import Array, Call, Scratch, kernel
+
+Calls = Sequence[Call]
+
+
+class _Bound:
+    """A body over memory of its own.
+
+    Its first ``carries`` inputs are variables in the sense of the plan: their next values are
+    written in place wherever that is safe, and copied at the end of a step elsewhere. The inputs
+    ``captured`` are variables that are only read, so that their memory is never used again.
+
+    Attributes:
+        inputs: the arrays the body reads, in order.
+        outputs: the arrays it leaves, valid until ``finish`` is run.
+        schedule: the calls of one evaluation.
+        finish: the calls that make the next carries current.
+    """
+
+    def __init__(self, body: Graph, carries: int, captured: Sequence[int]) -> None:
+        slots = [StateSlot(i, i) for i in range(carries)]
+        slots += [StateSlot(i, None) for i in captured]
+        graph = Graph.of(
+            body.inputs, body.outputs, body.output_names, slots, body.name, body.input_names, ()
+        )
+        program = bind(graph)
+        self.inputs = [program.arrays[tensor] for tensor in graph.inputs]
+        self.outputs = [program.arrays[tensor] for tensor in graph.outputs]
+        self.schedule = program.schedule()
+        self.finish = program.finish
+
+
+@kernel(ops.Scan, wants_scratch=False)
+def scan(op: ops.Scan, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
+    first, behind = op.carries, op.carries + op.stacked
+    captured = range(behind, len(inputs))
+    bound = _Bound(op.body, first, captured)
+    start = _copies(bound.inputs, inputs, [*range(first), *captured])
+    fed = [(bound.inputs[i][...], inputs[i]) for i in range(first, behind)]
+    stacked = list(zip(outputs[first:], bound.outputs[first:], strict=True))
+    assert isinstance(op.length, int)
+    steps = range(op.length - 1, -1, -1) if op.reverse else range(op.length)
+    last = [(np.copyto, (outputs[i], bound.inputs[i])) for i in range(first)]
+    return [*start, (_loop, (steps, fed, bound.schedule, stacked, bound.finish)), *last]
+
+
+def _loop(
+    steps: range,
+    fed: list[tuple[Array, Array]],
+    schedule: Calls,
+    stacked: list[tuple[Array, Array]],
+    finish: Calls,
+) -> None:
+    for step in steps:
+        for element, whole in fed:
+            element[...] = whole[step]
+        for function, args in schedule:
+            function(*args)
+        for whole, element in stacked:
+            whole[step] = element
+        for function, args in finish:
+            function(*args)
+
+
+def _copies(targets: list[Array], sources: list[Array], places: Sequence[int]) -> list[Call]:
+    """The calls that hand operands to a body."""
+    return [(np.copyto, (targets[i], sources[i])) for i in places]
