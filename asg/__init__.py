@@ -21,6 +21,8 @@ from asg.autodiff.audit import audit as audit
 from asg.compiler import Executable as Executable
 from asg.compiler import Session as Session
 from asg.compiler import compile as compile
+from asg.compiler import load_plugins as load_plugins
+from asg.compiler import register_kernel as register_kernel
 from asg.compiler import run as run
 from asg.config import configure as configure
 from asg.core.dim import symbol as symbol

@@ -1,5 +1,7 @@
 """From a graph to something that runs: the driver, sessions, and backends by name."""
 
+from asg.compiler.custom import load_plugins as load_plugins
+from asg.compiler.custom import register_kernel as register_kernel
 from asg.compiler.driver import Executable as Executable
 from asg.compiler.driver import compile as compile
 from asg.compiler.driver import run as run

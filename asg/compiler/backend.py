@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from asg.core.graph import Graph
@@ -36,6 +36,9 @@ class Backend(Protocol):
 
     def supports(self, op: Op, types: tuple[TensorType, ...]) -> bool:
         """True when the backend runs ``op`` on operands of these types as one unit."""
+
+    def add_kernel(self, op_class: type[Op], function: Callable[..., Any]) -> None:
+        """Run ops of a class by ``function(op, *arrays)``; see `asg.register_kernel`."""
 
     def compile(self, graph: Graph) -> Executable:
         """The program of a graph that is lowered for this backend and has no symbolic size.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from asg.core.errors import MissingLibrary, UnknownName
 
@@ -20,6 +21,7 @@ BUILT_IN = {
 ENTRY_POINT_GROUP = "asg.backends"
 
 _loaded: dict[str, Backend] = {}
+_waiting: dict[str, list[Callable[[Any], object]]] = {}
 
 
 def backend_names() -> list[str]:
@@ -39,7 +41,17 @@ def load_backend(name: str | Backend) -> Backend:
         return name
     if name not in _loaded:
         _loaded[name] = _find(name)
+        for action in _waiting.pop(name, []):
+            action(_loaded[name])
     return _loaded[name]
+
+
+def when_loaded(name: str, action: Callable[[Any], object]) -> None:
+    """Call ``action(backend)`` now if the backend is loaded, else when it will be."""
+    if name in _loaded:
+        action(_loaded[name])
+    else:
+        _waiting.setdefault(name, []).append(action)
 
 
 def _find(name: str) -> Backend:

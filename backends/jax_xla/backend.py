@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from asg.core.errors import MissingLibrary
 from asg.core.graph import Graph
@@ -18,7 +19,7 @@ except ImportError as error:
 from . import kernels as kernels  # fills the table
 from .executor import JaxExecutable, compile_graph
 from .heap import keep_freed_memory
-from .kernel import KERNELS
+from .kernel import KERNELS, kernel
 from .scoped import check_matmul_precision
 
 
@@ -63,6 +64,10 @@ class JaxBackend:
         if self.keep_freed_memory:
             keep_freed_memory()
         return op.is_placeholder or type(op) in KERNELS
+
+    def add_kernel(self, op_class: type[Op], function: Callable[..., Any]) -> None:
+        """Run ops of a class by ``function(op, *arrays)`` on traced arrays."""
+        kernel(op_class)(function)
 
     def compile(self, graph: Graph) -> JaxExecutable:
         """The program of a graph that is lowered for this backend and has no symbolic size.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from asg.core.graph import Graph
 from asg.core.op import Op
 from asg.core.types import TensorType
@@ -9,6 +12,7 @@ from asg.core.types import TensorType
 from . import kernels as kernels  # importing them fills the tables
 from .interpreter import NumpyExecutable
 from .kernel import KERNELS, VIEWS
+from .plain import register_function
 
 
 class NumpyBackend:
@@ -22,6 +26,10 @@ class NumpyBackend:
             return True
         entry = KERNELS.get(type(op))
         return entry is not None and (entry.accepts is None or entry.accepts(op, types))
+
+    def add_kernel(self, op_class: type[Op], function: Callable[..., Any]) -> None:
+        """Run ops of a class by ``function(op, *arrays)``, which allocates its results."""
+        register_function(op_class, function)
 
     def compile(self, graph: Graph) -> NumpyExecutable:
         """The program of a lowered graph without symbolic sizes; its memory is allocated here.
