@@ -51,7 +51,7 @@ def test_shapes_that_do_not_broadcast_are_refused(function: Any) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda x: asg.nan_to_num(x, nan=1j), "nan is 1j, a number is needed"),
+        (lambda x: asg.nan_to_num(x, nan=x), "nan is .* a number is needed"),
         (lambda x: asg.nan_to_num(x, posinf=True), "posinf is True, a number is needed"),
         (lambda x: asg.nan_to_num(x, neginf=x), "neginf is .* a number is needed"),
     ],
