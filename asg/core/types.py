@@ -154,7 +154,7 @@ class TensorType:
         if not self.dtype.is_bool:
             raise TypeProblem(
                 f"{operand} is {self.dtype.name}, bool is needed",
-                f"compare it first: {operand} != 0",
+                f"compare it first: asg.not_equal({operand}, 0)",
                 DtypeError,
             )
         return self
@@ -175,9 +175,10 @@ def as_shape(shape: Iterable[int | str | SymbolicDim] | int | str) -> Shape:
     """A shape from ints, dim names and Dims; a single size is a vector.
 
     Raises:
+        DimError: something else than sizes.
         ShapeError: a literal size is negative.
     """
-    if isinstance(shape, int | str | SymbolicDim) or hasattr(shape, "__index__"):
+    if not isinstance(shape, Iterable) or isinstance(shape, str) or hasattr(shape, "__index__"):
         shape = (shape,)  # type: ignore[assignment]
     sizes = tuple(as_dim(size) for size in shape)  # type: ignore[union-attr]
     for size in sizes:

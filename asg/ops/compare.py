@@ -284,7 +284,7 @@ def _require_bits(operand: TensorType, name: str) -> TensorType:
     if operand.dtype.is_float:
         raise TypeProblem(
             f"{name} is {operand.dtype.name}, integers or bool are needed",
-            f"cast it first: {name}.astype('int32'), or compare it: {name} != 0",
+            f"cast it first: {name}.astype('int32'), or compare it: asg.not_equal({name}, 0)",
             DtypeError,
         )
     return operand

@@ -9,7 +9,7 @@ import pytest
 
 import asg
 from asg.core.dtype import DTYPES, fits
-from asg.core.errors import DimError, GraphError, NotRunYet, OperandError, ShapeError
+from asg.core.errors import DimError, DtypeError, GraphError, NotRunYet, OperandError, ShapeError
 
 
 @pytest.mark.parametrize("dtype", [dtype for dtype in DTYPES.values() if dtype.is_float])
@@ -45,9 +45,16 @@ def test_where_refuses_a_python_bool() -> None:
         asg.where(x == y, x, y)
 
 
-def test_an_array_is_not_a_size() -> None:
+@pytest.mark.parametrize("shape", [np.array([2, 3]), 3.0, None])
+def test_what_is_not_a_size_is_refused(shape: Any) -> None:
     with pytest.raises(DimError, match="a size is an int"):
-        asg.input("x", np.array([2, 3]))
+        asg.zeros(shape)
+
+
+def test_advice_to_compare_names_the_function() -> None:
+    x = asg.input("x", (3,))
+    with pytest.raises(DtypeError, match=r"asg\.not_equal\(condition, 0\)"):
+        asg.where(x, 1, 2)
 
 
 def test_initial_arrays_are_copied() -> None:
@@ -59,9 +66,11 @@ def test_initial_arrays_are_copied() -> None:
 
 
 def test_initialisers_may_return_arrays() -> None:
-    weight = asg.parameter("w", (2,), init=lambda key, type: np.full(2, 3.0, np.float32))
+    rows: Any = lambda key, type: np.full(2, 3.0, np.float32)  # noqa: E731
+    weight = asg.parameter("w", (2,), init=rows)
     assert asg.compile(asg.Graph(w=weight)).start()()["w"].tolist() == [3.0, 3.0]
-    short = asg.parameter("w", (2,), init=lambda key, type: 1.0)
+    scalar: Any = lambda key, type: 1.0  # noqa: E731
+    short = asg.parameter("w", (2,), init=scalar)
     with pytest.raises(ShapeError, match=r"made f32\[\], f32\[2\] is declared"):
         asg.compile(asg.Graph(w=short)).start()
 
