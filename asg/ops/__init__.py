@@ -40,6 +40,7 @@ from asg.ops.convolution import (
 from asg.ops.curves import celu, mish, selu, softmin, softsign, tanhshrink
 from asg.ops.decompositions import cholesky, qr
 from asg.ops.determinants import det, slogdet
+from asg.ops.diagonal_matrices import diag, diag_embed
 from asg.ops.diagonals import diagonal, trace, tril, triu
 from asg.ops.distributions import bernoulli, dropout, normal, randint, uniform
 from asg.ops.elementwise import (
@@ -122,6 +123,8 @@ from asg.ops.leaf import (
 from asg.ops.linalg import matmul, outer, vdot, vecdot
 from asg.ops.loops import scan
 from asg.ops.loss import binary_cross_entropy, cross_entropy, huber_loss, l1_loss, mse_loss
+from asg.ops.matrix_norms import matrix_norm, vector_norm
+from asg.ops.matrix_products import cross, kron
 from asg.ops.norm import layer_norm, rms_norm
 from asg.ops.normalisation import (
     batch_norm,
@@ -184,25 +187,26 @@ __all__ = [
     "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "cbrt",
     "ceil", "celu", "cholesky", "clip", "concat", "concatenate", "constant", "conv1d", "conv2d",
     "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "copysign", "cos", "cosh",
-    "cross_entropy", "det", "diagonal", "digamma", "dim_size", "divide", "dot", "dropout", "eigh",
-    "eigvalsh", "einsum", "elu", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims",
-    "expm1", "flatten", "flip", "floor", "floor_divide", "fold_in", "full", "full_like", "geglu",
-    "gelu", "glu", "greater", "greater_equal", "group_norm", "hardshrink", "hardsigmoid",
-    "hardswish", "hardtanh", "heaviside", "huber_loss", "hypot", "input", "instance_norm", "inv",
-    "iota", "isfinite", "isinf", "isnan", "l1_loss", "l2_normalize", "layer_norm", "leaky_relu",
-    "lerp", "less", "less_equal", "lgamma", "local_response_norm", "log", "log10", "log1p", "log2",
-    "log_sigmoid", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "logsumexp", "lstsq", "masked_softmax", "matmul", "matrix_power",
-    "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "mish", "moveaxis", "mse_loss",
-    "multiply", "nan_to_num", "negative", "nextafter", "normal", "not_equal", "one_hot", "ones",
-    "ones_like", "outer", "pad", "permute_dims", "pinv", "polygamma", "positive", "pow", "prelu",
-    "prod", "qr", "randint", "random_bits", "random_key", "reciprocal", "relu", "relu6",
-    "remainder", "repeat", "reshape", "rms_norm", "roll", "rope", "round", "rsqrt",
-    "scaled_dot_product_attention", "scan", "scatter_add", "scatter_add_along_axis", "selu",
-    "sigmoid", "sign", "signbit", "silu", "sin", "sinh", "sinusoidal_positions", "slogdet",
-    "softmax", "softmin", "softplus", "softshrink", "softsign", "solve", "solve_triangular",
-    "split", "split_key", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract",
-    "sum", "svd", "svdvals", "swapaxes", "swiglu", "take", "take_along_axis", "tan", "tanh",
-    "tanhshrink", "tensordot", "threshold", "tile", "trace", "transpose", "tril", "triu", "trunc",
-    "uniform", "unstack", "var", "vdot", "vecdot", "where", "xlogy", "zeros", "zeros_like",
+    "cross", "cross_entropy", "det", "diag", "diag_embed", "diagonal", "digamma", "dim_size",
+    "divide", "dot", "dropout", "eigh", "eigvalsh", "einsum", "elu", "equal", "erf", "erfc",
+    "erfinv", "exp", "exp2", "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide",
+    "fold_in", "full", "full_like", "geglu", "gelu", "glu", "greater", "greater_equal",
+    "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "huber_loss",
+    "hypot", "input", "instance_norm", "inv", "iota", "isfinite", "isinf", "isnan", "kron",
+    "l1_loss", "l2_normalize", "layer_norm", "leaky_relu", "lerp", "less", "less_equal", "lgamma",
+    "local_response_norm", "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax",
+    "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "lstsq",
+    "masked_softmax", "matmul", "matrix_norm", "matrix_power", "matrix_transpose", "max", "maximum",
+    "mean", "min", "minimum", "mish", "moveaxis", "mse_loss", "multiply", "nan_to_num", "negative",
+    "nextafter", "normal", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad",
+    "permute_dims", "pinv", "polygamma", "positive", "pow", "prelu", "prod", "qr", "randint",
+    "random_bits", "random_key", "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape",
+    "rms_norm", "roll", "rope", "round", "rsqrt", "scaled_dot_product_attention", "scan",
+    "scatter_add", "scatter_add_along_axis", "selu", "sigmoid", "sign", "signbit", "silu", "sin",
+    "sinh", "sinusoidal_positions", "slogdet", "softmax", "softmin", "softplus", "softshrink",
+    "softsign", "solve", "solve_triangular", "split", "split_key", "sqrt", "square", "squeeze",
+    "stack", "std", "stop_gradient", "subtract", "sum", "svd", "svdvals", "swapaxes", "swiglu",
+    "take", "take_along_axis", "tan", "tanh", "tanhshrink", "tensordot", "threshold", "tile",
+    "trace", "transpose", "tril", "triu", "trunc", "uniform", "unstack", "var", "vdot", "vecdot",
+    "vector_norm", "where", "xlogy", "zeros", "zeros_like",
 ]  # fmt: skip
