@@ -7,17 +7,23 @@ that list every op without a gradient.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from asg.autodiff.sum_to import sum_to
 from asg.core.errors import GraphError, NotDifferentiable
 from asg.core.explain import made_by
+from asg.core.graph import reachable_nodes
 from asg.core.node import Node, next_serial
+from asg.core.op import Op
 from asg.core.origin import derive
 from asg.core.registry import call
 from asg.core.tensor import Tensor
 
 Cotangents = dict[Tensor, Tensor]
+
+STABLE_FORMS: dict[type[Op], list[Callable[[Node], Tensor | None]]] = {}
+"""By op, functions that give the stable expression a node stands for, or None; the stabilising
+rules (asg/passes/stabilise.py) fill it, so that value and gradient are stable together."""
 
 
 def pullback(
@@ -53,7 +59,7 @@ def pullback(
             if output not in kept:
                 total.pop(output, None)
         if node.inputs and any(cotangent is not None for cotangent in given):
-            _pull_through(node, given, total, active)
+            _pull_through(node, given, total, active, kept)
     return [total.get(tensor) for tensor in wrt]
 
 
@@ -81,7 +87,11 @@ def active_tensors(cone: Iterable[Node], wrt: Iterable[Tensor]) -> set[Tensor]:
 
 
 def _pull_through(
-    node: Node, given: Sequence[Tensor | None], total: Cotangents, active: set[Tensor]
+    node: Node,
+    given: Sequence[Tensor | None],
+    total: Cotangents,
+    active: set[Tensor],
+    kept: set[Tensor],
 ) -> None:
     """Add the contributions of one node to the cotangents of its operands."""
     with derive("gradient", node.op.name, (node.lineage,), node.origin):
@@ -89,7 +99,9 @@ def _pull_through(
             call("zeros_like", output) if cotangent is None else cotangent
             for output, cotangent in zip(node.outputs, given, strict=True)
         )
-        contributions = _apply_rule(node, filled, active)
+        contributions = _through_stable_form(node, filled, active, kept)
+        if contributions is None:
+            contributions = _apply_rule(node, filled, active)
         for operand, contribution in contributions:
             _accumulate(total, operand, _fitted(node, operand, contribution))
 
@@ -111,6 +123,41 @@ def _apply_rule(
         if entry is not None and operand in active:
             contributions.append((operand, entry if isinstance(entry, Tensor) else entry()))
     return contributions
+
+
+def _through_stable_form(
+    node: Node, cotangents: tuple[Tensor, ...], active: set[Tensor], kept: set[Tensor]
+) -> list[tuple[Tensor, Tensor]] | None:
+    """Differentiate ``log(softmax(x))`` and the like as the stable expression they stand for.
+
+    Step by step the gradient would be ``0 * inf`` just where the stable value is finite. Tensors
+    of ``wrt`` are not skipped: with one inside the pattern, None.
+    """
+    for form in STABLE_FORMS.get(type(node.op), ()):
+        floor = next_serial()
+        stable = form(node)
+        if stable is None:
+            continue
+        new = reachable_nodes([stable], floor)
+        operands = dict.fromkeys(t for n in new for t in n.inputs if t.node.serial < floor)
+        if _skipped(node, operands) & kept:
+            continue
+        wanted = [tensor for tensor in operands if tensor in active]
+        found = pullback([stable], cotangents, wanted, floor, cut=True)
+        return [(o, c) for o, c in zip(wanted, found, strict=True) if c is not None]
+    return None
+
+
+def _skipped(node: Node, operands: Iterable[Tensor]) -> set[Tensor]:
+    """What lies between a node and the operands of its stable form."""
+    ends = set(operands)
+    found: set[Tensor] = set()
+    stack = [tensor for tensor in node.inputs if tensor not in ends]
+    while stack:
+        tensor = stack.pop()
+        found.add(tensor)
+        stack.extend(t for t in tensor.node.inputs if t not in ends and t not in found)
+    return found
 
 
 def _through_decomposition(

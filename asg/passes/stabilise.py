@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from asg.autodiff.vjp import STABLE_FORMS
 from asg.core.node import Node
 from asg.core.tensor import Tensor
 from asg.ops.activation import LogSoftmax, Softmax, Softplus
@@ -76,3 +79,17 @@ STABILISING: tuple[Rule, ...] = (
     one_minus_sigmoid,
     log_of_sum_of_exp,
 )
+
+
+def _stable_form(rule: Rule) -> Callable[[Node], Tensor | None]:
+    def form(node: Node) -> Tensor | None:
+        replacement = rule.replace(node) if rule.may_match(node) else None
+        return replacement[0] if isinstance(replacement, tuple) else replacement
+
+    return form
+
+
+# The gradient of a pattern is that of its stable form: else a finite value would get a NaN slope.
+for _rule in STABILISING:
+    for _root in _rule.roots:
+        STABLE_FORMS.setdefault(_root, []).append(_stable_form(_rule))
