@@ -401,7 +401,7 @@ def local_response_norm(
 
     >>> import asg
     >>> x = asg.constant([[3.0, 0.0, 4.0]])
-    >>> asg.run(asg.local_response_norm(x, 1, alpha=1.0, beta=1.0)).round(3).tolist()
+    >>> asg.run(asg.local_response_norm(x, 1, alpha=1.0, beta=1.0)).astype(float).round(3).tolist()
     [[0.3, 0.0, 0.235]]
     """
     numbers = {"alpha": alpha, "beta": beta, "k": k}
@@ -422,7 +422,7 @@ def l2_normalize(x: Any, axis: int = -1, eps: float = 1e-12) -> Tensor:
         OperandError: ``eps`` is not a positive number.
 
     >>> import asg
-    >>> asg.run(asg.l2_normalize(asg.constant([[3.0, 4.0], [0.0, 0.0]]))).round(3).tolist()
+    >>> asg.run(asg.l2_normalize(asg.constant([[3.0, 4.0], [0.0, 0.0]]))).astype(float).round(3).tolist()
     [[0.6, 0.8], [0.0, 0.0]]
     """
     x = as_tensor(x)
