@@ -14,7 +14,8 @@ convolutions and of window sums are of the same kind.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 from math import gcd
 from typing import Any, NamedTuple
 
@@ -112,6 +113,43 @@ def windowed_shape(sizes: Shape, axes: Sequence[Axis]) -> Shape:
             "make the window or its dilation smaller, or pad more",
         )  # fmt: skip
     return tuple(axis.places(size) for size, axis in zip(sizes, axes, strict=True))
+
+
+Meeting = tuple[int, tuple[slice, ...], tuple[slice, ...]]
+
+
+def taps(axes: Sequence[Axis], sizes: Sequence[int]) -> Iterator[Meeting]:
+    """Of each window element: its number, the places that it reads something for, and what.
+
+    For literal sizes. Numbers count in row-major order.
+
+    >>> list(taps([Axis(2, 2, (1, 0))], [4]))
+    [(0, (slice(1, 2, 1),), (slice(1, 2, 2),)), (1, (slice(0, 2, 1),), (slice(0, 3, 2),))]
+    """
+    return _numbered([
+        [overlap(k * a.dilation - _number(a.padding[0]), a.stride, _number(a.places(size)), size,
+                 a.input_dilation) for k in range(_number(a.window))]
+        for a, size in zip(axes, sizes, strict=True)
+    ])  # fmt: skip
+
+
+def visits(axes: Sequence[Axis], sizes: Sequence[int]) -> Iterator[Meeting]:
+    """Of each place: its number, the window elements that read something there, and what."""
+    return _numbered([
+        [overlap(p * a.stride - _number(a.padding[0]), a.dilation, _number(a.window), size,
+                 a.input_dilation) for p in range(_number(a.places(size)))]
+        for a, size in zip(axes, sizes, strict=True)
+    ])  # fmt: skip
+
+
+def _number(size: Dim) -> int:
+    assert isinstance(size, int), f"symbolic size {size}"
+    return size
+
+
+def _numbered(along: list[list[tuple[slice, slice]]]) -> Iterator[Meeting]:
+    for number, pairs in enumerate(product(*along)):
+        yield number, tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
 
 
 def overlap(

@@ -22,7 +22,7 @@ import numpy as np
 
 from asg.core.dtype import as_dtype
 from asg.ops import convolution as ops
-from asg.ops.windows import Axis, overlap
+from asg.ops.windows import Axis, Meeting, taps, visits
 
 from ..kernel import Array, Call, Scratch, kernel
 
@@ -52,33 +52,9 @@ class Problem(NamedTuple):
     def places(self) -> tuple[int, ...]:
         return tuple(self.out.shape[3:])
 
-    def spatial(self) -> Iterator[tuple[Axis, int, int, int]]:
-        """Of each axis: its geometry, and sizes of window, places and input."""
-        return zip(self.axes, self.window, self.places, self.x.shape[3:], strict=True)
-
-    def taps(self) -> Iterator[tuple[int, Slices, Slices]]:
-        """Of each window element: its number, the places it is read at, and what they read."""
-        return _numbered(self.window, [
-            [overlap(k * a.dilation - int(a.padding[0]), a.stride, p, s, a.input_dilation)
-             for k in range(w)]
-            for a, w, p, s in self.spatial()
-        ])  # fmt: skip
-
-    def visits(self) -> Iterator[tuple[int, Slices, Slices]]:
-        """Of each place: its number, the window elements that read something, and what they do."""
-        return _numbered(self.places, [
-            [overlap(p * a.stride - int(a.padding[0]), a.dilation, w, s, a.input_dilation)
-             for p in range(n)]
-            for a, w, n, s in self.spatial()
-        ])  # fmt: skip
-
-
-def _numbered(
-    shape: tuple[int, ...], along: list[list[tuple[slice, slice]]]
-) -> Iterator[tuple[int, Slices, Slices]]:
-    for number, index in enumerate(np.ndindex(shape)):
-        pairs = [along[axis][place] for axis, place in enumerate(index)]
-        yield number, tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(self.x.shape[3:])
 
 
 @kernel(ops.Conv)
@@ -127,20 +103,21 @@ def _blocks(count: int, nbytes: int) -> Iterator[slice]:
 def _by_places(problem: Problem) -> list[Call]:
     x, weight, out = problem.x, problem.weight, problem.out
     batch, groups, outs = out.shape[:3]
-    ins, taps, places = x.shape[2], prod(problem.window), prod(problem.places)
-    calls, rows = _matrix(weight, (groups, outs, ins * taps), out.dtype, problem.scratch)
+    ins, elements, places = x.shape[2], prod(problem.window), prod(problem.places)
+    calls, rows = _matrix(weight, (groups, outs, ins * elements), out.dtype, problem.scratch)
     target = out.reshape(batch, groups, outs, places)
     if _reads_all_once(problem) and x.flags.c_contiguous and x.dtype == out.dtype:
         return [*calls, (np.matmul, (rows, x.reshape(batch, groups, ins, places), target))]
-    blocks = list(_blocks(batch, groups * ins * taps * places * out.itemsize))
-    shape = (blocks[0].stop, groups, ins, taps, *problem.places)
+    blocks = list(_blocks(batch, groups * ins * elements * places * out.itemsize))
+    shape = (blocks[0].stop, groups, ins, elements, *problem.places)
     columns = problem.scratch(shape, out.dtype)
-    calls += _zeros_around(columns, 4, [(k, to) for k, to, _ in problem.taps()], 3)
+    meetings = list(taps(problem.axes, problem.sizes))
+    calls += _zeros_around(columns, 4, meetings, 3)
     for block in blocks:
         part = columns[: block.stop - block.start]
-        for k, to, source in problem.taps():
+        for k, to, source in meetings:
             calls += _moved(part[:, :, :, k], to, x[block], source)
-        matrix = part.reshape(len(part), groups, ins * taps, places)
+        matrix = part.reshape(len(part), groups, ins * elements, places)
         calls.append((np.matmul, (rows, matrix, target[block])))
     return calls
 
@@ -175,12 +152,10 @@ def at_end(x: Array, parts: Slices) -> Array:
     return part
 
 
-def _zeros_around(
-    columns: Array, first: int, kept: list[tuple[int, Slices]], numbered: int
-) -> list[Call]:
+def _zeros_around(columns: Array, first: int, meetings: list[Meeting], numbered: int) -> list[Call]:
     """Zeros where no copy writes; once, since every block is copied to the same places."""
     calls: list[Call] = []
-    for number, parts in kept:
+    for number, parts, _ in meetings:
         slab = columns[(slice(None),) * numbered + (number,)]
         shape = columns.shape[first:]
         if any(part.step != 1 for part in parts):
@@ -195,22 +170,23 @@ def _zeros_around(
 
 def _by_elements(problem: Problem) -> list[Call]:
     batch, groups, outs = problem.out.shape[:3]
-    ins, taps, places = problem.x.shape[2], prod(problem.window), prod(problem.places)
+    ins, elements, places = problem.x.shape[2], prod(problem.window), prod(problem.places)
     scratch, dtype = problem.scratch, problem.out.dtype
-    width = groups * (batch * places + outs) * taps * dtype.itemsize
+    width = groups * (batch * places + outs) * elements * dtype.itemsize
     blocks = list(_blocks(ins, width))
     widest = blocks[0].stop
-    columns = scratch((groups * batch * places * widest * taps,), dtype)
-    rows = scratch((groups * outs * widest * taps,), dtype)
+    columns = scratch((groups * batch * places * widest * elements,), dtype)
+    rows = scratch((groups * outs * widest * elements,), dtype)
     total, part = (scratch((groups, outs, batch * places), dtype) for _ in range(2))
     calls: list[Call] = []
+    meetings = list(visits(problem.axes, problem.sizes))
     for block in blocks:
         count = block.stop - block.start
         gathered = _front(columns, (groups, batch, places, count, *problem.window))
         weights = _front(rows, (groups, outs, count, *problem.window))
-        calls += _gather_elements(problem, gathered, block)
+        calls += _gather_elements(problem, gathered, block, meetings)
         calls.append((_copy, (weights, problem.weight[:, :, block])))
-        matrix = gathered.reshape(groups, batch * places, count * taps).swapaxes(1, 2)
+        matrix = gathered.reshape(groups, batch * places, count * elements).swapaxes(1, 2)
         target = part if block.start else total
         calls.append((np.matmul, (weights.reshape(groups, outs, -1), matrix, target)))
         calls += [(np.add, (total, part, total))] if block.start else []
@@ -222,12 +198,13 @@ def _front(memory: Array, shape: tuple[int, ...]) -> Array:
     return memory[: prod(shape)].reshape(shape)
 
 
-def _gather_elements(problem: Problem, gathered: Array, block: slice) -> list[Call]:
+def _gather_elements(
+    problem: Problem, gathered: Array, block: slice, meetings: list[Meeting]
+) -> list[Call]:
     """What every place reads of some input channels, next to each other."""
     source = np.moveaxis(problem.x[:, :, block], 0, 1)
-    visits = list(problem.visits())
-    calls = _zeros_around(gathered, 4, [(p, to) for p, to, _ in visits], 2)
-    for p, to, start in visits:
+    calls = _zeros_around(gathered, 4, meetings, 2)
+    for p, to, start in meetings:
         calls += _moved(gathered[:, :, p], to, source, start)
     return calls
 
@@ -235,18 +212,19 @@ def _gather_elements(problem: Problem, gathered: Array, block: slice) -> list[Ca
 def _by_scattering(problem: Problem) -> list[Call]:
     x, weight, out = problem.x, problem.weight, problem.out
     batch, groups, outs = out.shape[:3]
-    ins, taps, size = x.shape[2], prod(problem.window), prod(x.shape[3:])
+    ins, elements, size = x.shape[2], prod(problem.window), prod(x.shape[3:])
     last = np.moveaxis(weight, 2, -1)
-    calls, rows = _matrix(last, (groups, outs * taps, ins), out.dtype, problem.scratch)
+    calls, rows = _matrix(last, (groups, outs * elements, ins), out.dtype, problem.scratch)
     copies, matrix = _matrix(x, (batch, groups, ins, size), out.dtype, problem.scratch)
     calls += [*copies, (out.fill, (0,))]
-    blocks = list(_blocks(batch, groups * outs * taps * size * out.itemsize))
-    columns = problem.scratch((blocks[0].stop, groups, outs * taps, size), out.dtype)
+    blocks = list(_blocks(batch, groups * outs * elements * size * out.itemsize))
+    columns = problem.scratch((blocks[0].stop, groups, outs * elements, size), out.dtype)
+    meetings = list(taps(problem.axes, problem.sizes))
     for block in blocks:
         part = columns[: block.stop - block.start]
         calls.append((np.matmul, (rows, matrix[block], part)))
-        spatial = part.reshape(len(part), groups, outs, taps, *x.shape[3:])
-        for k, to, source in problem.taps():
+        spatial = part.reshape(len(part), groups, outs, elements, *x.shape[3:])
+        for k, to, source in meetings:
             into, values = at_end(out[block], to), at_end(spatial[:, :, :, k], source)
             calls += [(np.add, (into, values, into))] if into.size else []
     return calls
