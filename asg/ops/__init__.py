@@ -6,6 +6,7 @@ The names are those of the Array API where it has one.
 from asg.ops import indexing as indexing  # registers x[key]
 from asg.ops.activation import elu, gelu, leaky_relu, log_softmax, relu, silu, softmax, softplus
 from asg.ops.attention import masked_softmax, scaled_dot_product_attention
+from asg.ops.branches import cond, switch
 from asg.ops.cast import astype, stop_gradient
 from asg.ops.compare import (
     bitwise_and,
@@ -148,6 +149,17 @@ from asg.ops.positions import alibi_bias, rope, sinusoidal_positions
 from asg.ops.pseudoinverses import lstsq, pinv
 from asg.ops.random import fold_in, random_bits, random_key, split_key
 from asg.ops.reduce import all, any, argmax, argmin, max, min, prod, sum
+from asg.ops.scans import (
+    cummax,
+    cummin,
+    cumprod,
+    cumsum,
+    cumulative_prod,
+    cumulative_sum,
+    diff,
+    linear_recurrence,
+    logcumsumexp,
+)
 from asg.ops.shape import (
     assume_shape,
     broadcast_arrays,
@@ -179,34 +191,37 @@ from asg.ops.trigonometry import (
     sinh,
     tan,
 )
+from asg.ops.while_loops import fori_loop, map, while_loop
 
 __all__ = [
     "abs", "acos", "acosh", "add", "alibi_bias", "all", "any", "argmax", "argmin", "asin", "asinh",
     "assume_shape", "astype", "atan", "atan2", "atanh", "batch_norm", "batch_norm_training",
     "bernoulli", "binary_cross_entropy", "bitwise_and", "bitwise_invert", "bitwise_left_shift",
     "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "cbrt",
-    "ceil", "celu", "cholesky", "clip", "concat", "concatenate", "constant", "conv1d", "conv2d",
-    "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "copysign", "cos", "cosh",
-    "cross", "cross_entropy", "det", "diag", "diag_embed", "diagonal", "digamma", "dim_size",
-    "divide", "dot", "dropout", "eigh", "eigvalsh", "einsum", "elu", "equal", "erf", "erfc",
-    "erfinv", "exp", "exp2", "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide",
-    "fold_in", "full", "full_like", "geglu", "gelu", "glu", "greater", "greater_equal",
-    "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "huber_loss",
-    "hypot", "input", "instance_norm", "inv", "iota", "isfinite", "isinf", "isnan", "kron",
-    "l1_loss", "l2_normalize", "layer_norm", "leaky_relu", "lerp", "less", "less_equal", "lgamma",
-    "local_response_norm", "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax",
-    "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "lstsq",
-    "masked_softmax", "matmul", "matrix_norm", "matrix_power", "matrix_transpose", "max", "maximum",
-    "mean", "min", "minimum", "mish", "moveaxis", "mse_loss", "multiply", "nan_to_num", "negative",
-    "nextafter", "normal", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad",
-    "permute_dims", "pinv", "polygamma", "positive", "pow", "prelu", "prod", "qr", "randint",
-    "random_bits", "random_key", "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape",
-    "rms_norm", "roll", "rope", "round", "rsqrt", "scaled_dot_product_attention", "scan",
-    "scatter_add", "scatter_add_along_axis", "selu", "sigmoid", "sign", "signbit", "silu", "sin",
-    "sinh", "sinusoidal_positions", "slogdet", "softmax", "softmin", "softplus", "softshrink",
-    "softsign", "solve", "solve_triangular", "split", "split_key", "sqrt", "square", "squeeze",
-    "stack", "std", "stop_gradient", "subtract", "sum", "svd", "svdvals", "swapaxes", "swiglu",
-    "take", "take_along_axis", "tan", "tanh", "tanhshrink", "tensordot", "threshold", "tile",
-    "trace", "transpose", "tril", "triu", "trunc", "uniform", "unstack", "var", "vdot", "vecdot",
-    "vector_norm", "where", "xlogy", "zeros", "zeros_like",
+    "ceil", "celu", "cholesky", "clip", "concat", "concatenate", "cond", "constant", "conv1d",
+    "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "copysign",
+    "cos", "cosh", "cross", "cross_entropy", "cummax", "cummin", "cumprod", "cumsum",
+    "cumulative_prod", "cumulative_sum", "det", "diag", "diag_embed", "diagonal", "diff", "digamma",
+    "dim_size", "divide", "dot", "dropout", "eigh", "eigvalsh", "einsum", "elu", "equal", "erf",
+    "erfc", "erfinv", "exp", "exp2", "expand_dims", "expm1", "flatten", "flip", "floor",
+    "floor_divide", "fold_in", "fori_loop", "full", "full_like", "geglu", "gelu", "glu", "greater",
+    "greater_equal", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "heaviside", "huber_loss", "hypot", "input", "instance_norm", "inv", "iota", "isfinite",
+    "isinf", "isnan", "kron", "l1_loss", "l2_normalize", "layer_norm", "leaky_relu", "lerp", "less",
+    "less_equal", "lgamma", "linear_recurrence", "local_response_norm", "log", "log1p", "log2",
+    "log10", "log_sigmoid", "log_softmax", "logaddexp", "logcumsumexp", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logsumexp", "lstsq", "map", "masked_softmax",
+    "matmul", "matrix_norm", "matrix_power", "matrix_transpose", "max", "maximum", "mean", "min",
+    "minimum", "mish", "moveaxis", "mse_loss", "multiply", "nan_to_num", "negative", "nextafter",
+    "normal", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad", "permute_dims", "pinv",
+    "polygamma", "positive", "pow", "prelu", "prod", "qr", "randint", "random_bits", "random_key",
+    "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape", "rms_norm", "roll", "rope",
+    "round", "rsqrt", "scaled_dot_product_attention", "scan", "scatter_add",
+    "scatter_add_along_axis", "selu", "sigmoid", "sign", "signbit", "silu", "sin", "sinh",
+    "sinusoidal_positions", "slogdet", "softmax", "softmin", "softplus", "softshrink", "softsign",
+    "solve", "solve_triangular", "split", "split_key", "sqrt", "square", "squeeze", "stack", "std",
+    "stop_gradient", "subtract", "sum", "svd", "svdvals", "swapaxes", "swiglu", "switch", "take",
+    "take_along_axis", "tan", "tanh", "tanhshrink", "tensordot", "threshold", "tile", "trace",
+    "transpose", "tril", "triu", "trunc", "uniform", "unstack", "var", "vdot", "vecdot",
+    "vector_norm", "where", "while_loop", "xlogy", "zeros", "zeros_like",
 ]  # fmt: skip
