@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asg.state.variable import Variable
 
 _active: ContextVar[StateTrace | None] = ContextVar("asg_state_trace", default=None)
-_training: ContextVar[bool] = ContextVar("asg_training", default=False)
+_training: ContextVar[bool | None] = ContextVar("asg_training", default=None)
 
 
 def active_trace() -> StateTrace | None:
@@ -27,8 +27,25 @@ def active_trace() -> StateTrace | None:
 
 
 def is_training() -> bool:
-    """Whether layers build their training behaviour (dropout, batch statistics)."""
-    return _training.get()
+    """Whether layers build their training behaviour; False also where nobody has chosen."""
+    return bool(_training.get())
+
+
+def chosen_mode(layer: str) -> bool:
+    """`is_training` for layers that behave differently: the mode must have been chosen.
+
+    Raises:
+        StateError: neither a step is being built nor `training_mode` is open; evaluation mode by
+            default would switch the layer off without a word.
+    """
+    mode = _training.get()
+    if mode is None:
+        raise StateError(
+            f"{layer} behaves differently in training and evaluation, and neither is chosen here: "
+            "build the model inside the step (asg.train_step(model, loss=..., optimizer=...), "
+            "asg.eval_step), or under `with asg.training_mode(False):` for evaluation"
+        )
+    return mode
 
 
 @contextmanager
@@ -57,7 +74,7 @@ class StateTrace:
         """``training`` selects the behaviour of layers built inside."""
         self._training = training
         self._current: dict[Variable, Tensor] = {}
-        self._tokens: list[tuple[Token[Any], Token[bool]]] = []
+        self._tokens: list[tuple[Token[Any], Token[bool | None]]] = []
 
     def __enter__(self) -> StateTrace:
         """Open the trace."""

@@ -9,7 +9,7 @@ import pytest
 
 import asg
 from asg import nn
-from asg.core.errors import OperandError
+from asg.core.errors import OperandError, StateError
 
 
 class Block(nn.Module):
@@ -149,7 +149,15 @@ def test_dropout_keeps_the_mean_and_changes_its_mask() -> None:
     assert abs(first.mean() - 1.0) < 0.01
     assert not np.array_equal(first, second)
     x = asg.input("x", (3,))
-    assert net(x) is x
+    with asg.training_mode(False):
+        assert net(x) is x
+
+
+def test_dropout_outside_a_step_asks_for_the_mode() -> None:
+    x = asg.input("x", (3,))
+    with pytest.raises(StateError, match="training_mode"):
+        nn.Dropout(0.5)(x)
+    assert nn.Dropout(0.0)(x) is x
 
 
 def test_repr_shows_the_tree() -> None:

@@ -27,8 +27,9 @@ def small() -> Graph:
 
 
 def fake_dot(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = folder / "dot"
-    program.write_text(f"#!{sys.executable}\n{script}\n")
+    (folder / "dot.py").write_text(script)
+    program = folder / "dot"  # by way of a shell: the interpreter's path may have spaces
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{folder}/dot.py" "$@"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
 
