@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 from asg.config import settings
 from asg.core.collector import paused_collector
+from asg.core.errors import OperandError
 from asg.core.graph import Graph
 from asg.core.verify import verify
 from asg.passes.algebra import ALGEBRA
@@ -74,6 +75,19 @@ def lower_for(target: Target) -> Pass:
     return FunctionPass("lower", lambda graph: lower(graph, target))
 
 
+def as_pass(step: Any) -> Pass:
+    """A pass, or a plain function of a graph as one.
+
+    Raises:
+        OperandError: neither.
+    """
+    if hasattr(step, "name") and callable(step):
+        return step  # type: ignore[no-any-return]
+    if callable(step):
+        return FunctionPass(getattr(step, "__name__", "function"), step)
+    raise OperandError(f"a pipeline holds passes and functions of a graph, not {step!r}")
+
+
 def run_pipeline(
     pipeline: Pipeline,
     graph: Graph,
@@ -88,7 +102,7 @@ def run_pipeline(
         GraphError: a pass broke an invariant; the message names the pass.
     """
     with paused_collector():
-        for step in pipeline:
+        for step in map(as_pass, pipeline):
             log: Log = []
             start = perf_counter()
             result = step(graph, log)

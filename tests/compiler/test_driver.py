@@ -11,7 +11,14 @@ import pytest
 import asg
 from asg.compiler import backend_names, load_backend
 from asg.compiler.backend import Executable
-from asg.core.errors import FeedError, GraphError, StateError, UnknownName, UnsupportedOp
+from asg.core.errors import (
+    FeedError,
+    GraphError,
+    OperandError,
+    StateError,
+    UnknownName,
+    UnsupportedOp,
+)
 from asg.core.graph import Graph
 from asg.core.op import Op
 from asg.core.types import TensorType
@@ -190,3 +197,15 @@ def test_optimize_without_backend_keeps_composites() -> None:
     graph = asg.Graph(y=asg.log(asg.softmax(x)))
     assert [n.op.name for n in graph.optimize().nodes] == ["input", "log_softmax"]
     assert isinstance(graph.optimize("jax"), Graph)
+
+
+def test_a_pipeline_may_hold_plain_functions() -> None:
+    x = asg.input("x", ("n",))
+
+    def same(graph: Graph) -> Graph:
+        return graph
+
+    executable = asg.compile(asg.Graph(y=asg.exp(x)), pipeline=(same, SIMPLIFY))  # type: ignore[arg-type]
+    assert [record.name for record in executable.records] == ["same", "simplify"]
+    with pytest.raises(OperandError, match="not 3"):
+        asg.compile(asg.Graph(y=asg.exp(x)), pipeline=(3,))  # type: ignore[arg-type]
