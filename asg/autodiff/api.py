@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from asg.autodiff import loops as loops  # the gradients of loops and branches
+from asg.autodiff import branches as branches  # the gradients of ops with bodies
+from asg.autodiff import loops as loops
 from asg.autodiff.vjp import path_from, pullback
 from asg.core.collector import paused_collector
 from asg.core.convert import as_tensor

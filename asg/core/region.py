@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from asg.core.graph import Graph, rebuild
 from asg.core.node import Node
-from asg.core.registry import op_class, service
+from asg.core.registry import op_class
 from asg.core.tensor import Tensor
+from asg.core.text import bounded_dims, node_line
 from asg.core.types import TensorType, require_equal, require_less_equal
 
 if TYPE_CHECKING:
@@ -23,17 +24,20 @@ Outside = Callable[[Tensor], bool]
 
 
 class Body(Graph):
-    """A graph inside an op: equal to every body with the same text, so that equal loops merge."""
+    """A graph inside an op; equal to every body that computes the same in the same way.
+
+    Neither the names of inputs nor the order in which nodes were made count.
+    """
 
     _digest: bytes | None = None
 
     @property
     def digest(self) -> bytes:
-        """16 bytes that identify the text in full."""
+        """16 bytes that identify what is computed."""
         if self._digest is None:
             from hashlib import blake2b  # not needed by `import asg`
 
-            text: str = service("graph_text")(self, full=True)
+            text = "\n".join([*bounded_dims(self), *_canonical_lines(self)])
             self._digest = blake2b(text.encode(), digest_size=16).digest()
         return self._digest
 
@@ -42,6 +46,34 @@ class Body(Graph):
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+
+def _canonical_lines(body: Graph) -> Iterator[str]:
+    """A line per input, node and output, numbered in the order in which outputs need them."""
+    names: dict[Tensor, str] = {}
+    for tensor in body.inputs:
+        names[tensor] = f"%{len(names)}"
+        yield str(tensor.type)
+    for node in _needed_order(body):
+        if node.outputs[0] not in names:
+            names |= {tensor: f"%{len(names)}.{tensor.index}" for tensor in node.outputs}
+            yield node_line(node, names.__getitem__, full=True)
+    for name, tensor in zip(body.output_names, body.outputs, strict=True):
+        yield f"{name} = {names[tensor]}"
+
+
+def _needed_order(body: Graph) -> list[Node]:
+    """Operands before users, following the operands of the outputs from left to right."""
+    done: dict[Node, None] = {}
+    stack = [tensor.node for tensor in reversed(body.outputs)]
+    while stack:
+        node = stack[-1]
+        waiting = [tensor.node for tensor in reversed(node.inputs) if tensor.node not in done]
+        if waiting and node not in done:
+            stack.extend(waiting)
+        else:
+            done[stack.pop()] = None
+    return list(done)
 
 
 # -- looking inside ---------------------------------------------------------------------------

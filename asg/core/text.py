@@ -50,7 +50,7 @@ def graph_text(graph: Graph, full: bool = False, locations: bool = False) -> str
     """
     name_of = namer(graph)
     lines = [f"graph {quoted(graph.name)} {{"]
-    lines += [f"  dim {text}" for text in _bounded_dims(graph)]
+    lines += [f"  dim {text}" for text in bounded_dims(graph)]
     named = zip(graph.input_names, graph.inputs, strict=True)
     lines += [f"  {leaf_kind(t)} {quoted(name)}: {t.type}" for name, t in named]
     lines += [
@@ -195,7 +195,7 @@ def _comment(node: Node) -> str:
     return f"  # {plain}" if parts else ""
 
 
-def _bounded_dims(graph: Graph) -> list[str]:
+def bounded_dims(graph: Graph) -> list[str]:
     """Dims whose bounds are not the default ones; the text of a size does not carry them."""
     sizes = [size for node in graph.nodes for output in node.outputs for size in output.shape]
     sizes += [side for check in graph.checks for side in (check.left, check.right)]

@@ -60,9 +60,18 @@ def node_entry(node: Node) -> NodeEntry:
 
 
 def bodies_of(node: Node) -> dict[str, Graph]:
-    """The graphs among the attributes of a node: bodies of loops and branches."""
-    attributes = node.op.attributes()
-    return {key: value for key, value in attributes.items() if isinstance(value, Graph)}
+    """The graphs among the attributes of a node: bodies of loops and branches, by name."""
+    found: dict[str, Graph] = {}
+    for key, value in node.op.attributes().items():
+        if isinstance(value, Graph):
+            found[key] = value
+        elif _holds_bodies(value):
+            found |= {f"{key}.{i}": body for i, body in enumerate(value)}
+    return found
+
+
+def _holds_bodies(value: Any) -> bool:
+    return isinstance(value, tuple) and any(isinstance(item, Graph) for item in value)
 
 
 def attribute_texts(node: Node) -> dict[str, str]:
@@ -70,7 +79,7 @@ def attribute_texts(node: Node) -> dict[str, str]:
     return {
         key: _attribute_text(value)
         for key, value in node.op.attributes().items()
-        if not isinstance(value, Graph) and not isinstance(node.op, State)
+        if not (isinstance(value, Graph) or _holds_bodies(value)) and not isinstance(node.op, State)
     }
 
 

@@ -199,8 +199,14 @@ def refill(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
     return None if tree is None else map_tree(lambda _: next(values), tree)
 
 
-def next_values(before: Named, after: Named, who: str) -> Named:
-    """``after``, checked against the carry: same names, same types, sizes spelled alike."""
+def next_values(
+    before: Named,
+    after: Named,
+    who: str,
+    one: str = "as it goes in",
+    other: str = "as it comes out",
+) -> Named:
+    """``after``, checked against ``before``: same names, same types, sizes spelled alike."""
     if before.keys() != after.keys():
         raise TypeProblem(
             f"{who} returns a carry of {', '.join(after) or 'nothing'}, "
@@ -208,15 +214,19 @@ def next_values(before: Named, after: Named, who: str) -> Named:
             "return the carry in the structure it comes in",
             OperandError,
         )
-    return {name: _respelled(name, value, after[name]) for name, value in before.items()}
+    return {
+        name: _respelled(name, value, after[name], one, other) for name, value in before.items()
+    }
 
 
-def _respelled(name: str, before: Tensor, after: Tensor) -> Tensor:
+def _respelled(name: str, before: Tensor, after: Tensor, one: str, other: str) -> Tensor:
     if after.type == before.type:
         return after
     if after.dtype is before.dtype and after.ndim == before.ndim:
         pairs = zip(after.shape, before.shape, strict=True)
         if all(known_equal(a, b) is not False for a, b in pairs):
             return AssumeShape(before.shape)(after)
-    advice = "a carry keeps its type: cast or reshape it in the function, or start with that type"
-    raise TypeProblem(f"{name} goes in as {before.type} and comes out as {after.type}", advice)
+    raise TypeProblem(
+        f"{name} is {before.type} {one} and {after.type} {other}",
+        "make the types equal: cast, reshape or broadcast one of them",
+    )

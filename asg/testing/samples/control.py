@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from asg.core.dtype import float64, int32
+from asg.core.dtype import bool_, float64, int32
 from asg.core.op import Op
 from asg.core.tensor import Tensor
+from asg.ops.branches import cond, switch
 from asg.ops.elementwise_unary import exp, tanh
 from asg.ops.leaf import constant, input
 from asg.ops.loops import scan
+from asg.ops.reduce import sum
+from asg.ops.while_loops import while_loop
 from asg.testing.sample import Array, Sample, register_samples
 
 Shape = tuple[int | str, ...]
@@ -100,8 +103,68 @@ def _nested_oracle(start: Array, rows: Array, scale: Array) -> Array:
     return np.asarray(start)
 
 
+def _chosen(index: Any, x: Any, k: Any) -> Tensor:
+    return switch(index, [lambda: x * k, lambda: exp(x) + k, lambda: x])  # type: ignore[no-any-return]
+
+
+def _chosen_oracle(index: Array, x: Array, k: Array) -> Array:
+    return (x * k, np.exp(x) + k, x)[min(max(int(index), 0), 2)]
+
+
+def _either(predicate: Any, x: Any) -> Tensor:
+    return cond(predicate, lambda: (x * x, exp(x)), lambda: (-x, x))[0]  # type: ignore[no-any-return]
+
+
+def _either_oracle(predicate: Array, x: Array) -> tuple[Array, Array]:
+    return (x * x, np.exp(x)) if predicate else (-x, x)
+
+
+def _doubled(x: Any, limit: Any) -> Tensor:
+    step = lambda c: {"x": c["x"] * 2.0, "n": c["n"] + 1}  # noqa: E731 - one line is the point
+    start = {"x": x, "n": constant(0, int32)}
+    return while_loop(lambda c: sum(c["x"]) < limit, step, start)["x"]  # type: ignore[no-any-return]
+
+
+def _doubled_oracle(x: Array, n: Array, limit: Array) -> tuple[Array, Array]:
+    while x.sum() < limit:
+        x, n = x * 2.0, n + np.int32(1)
+    return x, n
+
+
+def _index(value: int | bool) -> Array:
+    return np.array(value, np.bool_ if isinstance(value, bool) else np.int32)
+
+
+def _chosen_sample(index: int, label: str) -> Sample:
+    return Sample(
+        _op(_chosen, (), (2,), (2,), dtypes=(int32,)), (_index(index), _numbers(2), _numbers(2)),
+        _chosen_oracle, ((), ("n",), ("n",)), _op(_chosen, (), ("n",), ("n",), dtypes=(int32,)),
+        label=label,
+    )  # fmt: skip
+
+
+def _either_sample(predicate: bool) -> Sample:
+    return Sample(_op(_either, (), (2,), dtypes=(bool_,)), (_index(predicate), _numbers(2)),
+                  _either_oracle, None, label=str(predicate).lower())  # fmt: skip
+
+
+def _doubled_sample(limit: float, label: str) -> Sample:
+    return Sample(
+        _op(_doubled, (3,), ()), (np.array([1.0, 2.0, 0.5]), _index(0), np.array(limit)),
+        _doubled_oracle, (("n",), (), ()), _op(_doubled, ("n",), ()), differentiate=(), label=label,
+    )  # fmt: skip
+
+
 register_samples(
     [
+        _chosen_sample(1, "the second"),
+        _chosen_sample(-3, "below the first"),
+        _chosen_sample(7, "beyond the last"),
+        _either_sample(True),
+        _either_sample(False),
+        _doubled_sample(100.0, "several steps"),
+        _doubled_sample(0.0, "no step"),
+
         Sample(_op(_recurrent, (3,), (2, 3), (3, 3), (3,)),
                (_numbers(3), _numbers(2, 3), _numbers(3, 3), _numbers(3)), _recurrent_oracle,
                (("n",), ("t", "n"), ("n", "n"), ("n",)),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
+from asg.ops import branches, while_loops
 from asg.ops import loops as ops
 
 from ..kernel import kernel
@@ -26,3 +29,24 @@ def scan(op: ops.Scan, *operands: jax.Array) -> tuple[jax.Array, ...]:
         step, operands[:first], operands[first:behind], op.length, op.reverse
     )
     return (*last, *stacked)
+
+
+@kernel(branches.Switch)
+def switch(op: branches.Switch, index: jax.Array, *operands: jax.Array) -> tuple[jax.Array, ...]:
+    last = len(op.branches) - 1
+    place = jnp.clip(index, 0, last) if index.dtype != jnp.bool_ else index
+    functions = [partial(run_graph, branch) for branch in op.branches]
+    return tuple(jax.lax.switch(place.astype(jnp.int32), functions, list(operands)))
+
+
+@kernel(while_loops.WhileLoop)
+def while_loop(op: while_loops.WhileLoop, *operands: jax.Array) -> tuple[jax.Array, ...]:
+    captured = operands[op.carries :]
+
+    def goes_on(carry: Any) -> Any:
+        return run_graph(op.condition, [*carry, *captured])[0]
+
+    def step(carry: Any) -> Any:
+        return tuple(run_graph(op.body, [*carry, *captured]))
+
+    return tuple(jax.lax.while_loop(goes_on, step, operands[: op.carries]))

@@ -8,6 +8,7 @@ import numpy as np
 
 from asg.core.graph import Graph
 from asg.core.state_slot import StateSlot
+from asg.ops import branches, while_loops
 from asg.ops import loops as ops
 
 from ..bind import bind
@@ -53,7 +54,7 @@ def scan(op: ops.Scan, inputs: list[Array], outputs: list[Array], scratch: Scrat
     stacked = list(zip(outputs[first:], bound.outputs[first:], strict=True))
     assert isinstance(op.length, int)
     steps = range(op.length - 1, -1, -1) if op.reverse else range(op.length)
-    last = [(np.copyto, (outputs[i], bound.inputs[i])) for i in range(first)]
+    last = _copies(outputs, bound.inputs, range(first))
     return [*start, (_loop, (steps, fed, bound.schedule, stacked, bound.finish)), *last]
 
 
@@ -76,5 +77,53 @@ def _loop(
 
 
 def _copies(targets: list[Array], sources: list[Array], places: Sequence[int]) -> list[Call]:
-    """The calls that hand operands to a body."""
+    """The calls that hand operands to a body, or its values on."""
     return [(np.copyto, (targets[i], sources[i])) for i in places]
+
+
+@kernel(branches.Switch, wants_scratch=False)
+def switch(
+    op: branches.Switch, inputs: list[Array], outputs: list[Array], scratch: Scratch
+) -> list[Call]:
+    return [(_branch, (inputs[0], [_taken(b, inputs[1:], outputs) for b in op.branches]))]
+
+
+def _taken(branch: Graph, operands: list[Array], outputs: list[Array]) -> list[Call]:
+    """The calls when this branch is chosen; only the operands that it reads are handed over."""
+    places = range(len(operands))
+    bound = _Bound(branch, 0, places)
+    read = {*branch.users, *branch.outputs}
+    start = _copies(bound.inputs, operands, [i for i in places if branch.inputs[i] in read])
+    last = _copies(outputs, bound.outputs, range(len(outputs)))
+    return [*start, *bound.schedule, *last]
+
+
+def _branch(index: Array, prepared: list[list[Call]]) -> None:
+    place = min(max(int(index), 0), len(prepared) - 1)
+    for function, args in prepared[place]:
+        function(*args)
+
+
+@kernel(while_loops.WhileLoop, wants_scratch=False)
+def while_loop(
+    op: while_loops.WhileLoop, inputs: list[Array], outputs: list[Array], scratch: Scratch
+) -> list[Call]:
+    first, everything = op.carries, range(len(inputs))
+    test = _Bound(op.condition, 0, everything)
+    body = _Bound(op.body, first, everything[first:])
+    start = _copies(body.inputs, inputs, everything)
+    start += _copies(test.inputs, inputs, everything[first:])
+    asked = [*_copies(test.inputs, body.inputs, range(first)), *test.schedule]
+    last = _copies(outputs, body.inputs, range(first))
+    steps = [*body.schedule, *body.finish]
+    return [*start, (_repeat, (asked, test.outputs[0], steps)), *last]
+
+
+def _repeat(asked: Calls, answer: Array, steps: Calls) -> None:
+    while True:
+        for function, args in asked:
+            function(*args)
+        if not answer:
+            return
+        for function, args in steps:
+            function(*args)

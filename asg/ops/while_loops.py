@@ -1,0 +1,210 @@
+"""WhileLoop: steps until a condition fails; and the loops by counter and over elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from asg.core.convert import as_tensor
+from asg.core.dim import Dim, SymbolicDim
+from asg.core.dtype import int32
+from asg.core.errors import DtypeError, NotDifferentiable, OperandError
+from asg.core.explain import made_by
+from asg.core.graph import Graph
+from asg.core.node import next_serial
+from asg.core.op import Op
+from asg.core.region import (
+    body_input,
+    body_of,
+    free_tensors,
+    made_outside,
+    require_fits,
+    surface_checks,
+)
+from asg.core.registry import public
+from asg.core.tensor import Tensor
+from asg.core.types import TensorType, TypeProblem, as_shape
+from asg.ops.branches import cond
+from asg.ops.leaf import iota
+from asg.ops.loops import body_flops, next_values, refill, scan, tensors_of
+
+if TYPE_CHECKING:
+    from asg.core.op import Cotangent
+
+Tensors = tuple[Tensor, ...]
+
+
+class WhileLoop(Op):
+    """``while condition(carry, captured): carry = body(carry, captured)``.
+
+    Operands: the first values of the carries, then what the two graphs capture; both take all.
+    Outputs: the last values of the carries. How many steps there are, only the run knows, so there
+    is no gradient; its cost in flops is that of one step and two tests.
+    """
+
+    condition: Graph
+    body: Graph
+    carries: int
+    category: ClassVar[str] = "control"
+
+    def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
+        for what, graph in (("condition", self.condition), ("body", self.body)):
+            if len(operands) != len(graph.inputs):
+                raise TypeProblem(
+                    f"the {what} takes {len(graph.inputs)} values, {len(operands)} are given",
+                    error=OperandError,
+                )
+            for name, given, wanted in zip(graph.input_names, operands, graph.inputs, strict=True):
+                require_fits(given, wanted.type, f"{name} of the {what}")
+            surface_checks(graph)
+        _require_truth(self.condition.outputs[0].type)
+        for name, before, after in zip(self.body.input_names, self.body.inputs[: self.carries],
+                                       self.body.outputs, strict=False):  # fmt: skip
+            require_fits(after.type, before.type, f"{name} as it comes out of the body")
+        return tuple(tensor.type for tensor in self.body.outputs)
+
+    def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
+        raise NotDifferentiable(
+            f"while_loop has no gradient, since its number of steps is not known "
+            f"({made_by(outputs[0])})\n"
+            "  repair: pass max_length= to while_loop, or use scan; or wrap the result in "
+            "asg.stop_gradient"
+        )
+
+    def flops(self, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> Dim:
+        return 2 * body_flops(self.condition) + body_flops(self.body)
+
+
+def _require_truth(of: TensorType) -> None:
+    if of.ndim or not of.dtype.is_bool:
+        raise TypeProblem(
+            f"the condition is {of}, a bool scalar is needed",
+            "compare scalars, or reduce with asg.all or asg.any",
+            DtypeError,
+        )
+
+
+@public
+def while_loop(
+    cond_function: Callable[[Any], Any],
+    body_function: Callable[[Any], Any],
+    init: Any,
+    max_length: Dim | str | None = None,
+) -> Any:
+    """``carry = body_function(carry)`` as long as ``cond_function(carry)`` holds.
+
+    Both functions are called once, to build their graphs, and may use tensors from outside.
+
+    Args:
+        cond_function: from the carry to a bool scalar.
+        body_function: from the carry to the next one, of the same structure and types.
+        init: the first carry: a tensor, or nested dicts, lists and tuples of them.
+        max_length: stop after this many steps even if the condition still holds. The loop is then
+            a `scan` of that length whose later steps change nothing, and has a gradient.
+
+    Raises:
+        ShapeError, DtypeError: a carry changes its type, or the condition is no bool scalar.
+        NotDifferentiable: when a gradient is taken through a loop without ``max_length``.
+
+    >>> import asg
+    >>> x = asg.input("x", ())
+    >>> y = asg.while_loop(lambda c: c < 100.0, lambda c: c * 2.0, x)
+    >>> asg.run(y, {x: 3.0}).item()
+    192.0
+    """
+    if max_length is not None:
+        return _bounded(cond_function, body_function, init, max_length)
+    first = tensors_of("carry", init)
+    if not first:
+        raise TypeProblem("the loop carries nothing", "pass init", OperandError)
+    floor = next_serial()
+    carry = {name: body_input(name, tensor.type) for name, tensor in first.items()}
+    goes_on = as_tensor(cond_function(refill(init, carry)))
+    _require_truth(goes_on.type)
+    after = tensors_of("carry", body_function(refill(init, carry)))
+    after = next_values(carry, after, "the function")
+    outside = made_outside(floor, carry.values())
+    captured = free_tensors([goes_on, *after.values()], set(carry.values()), outside)
+    condition = body_of([*carry.values()], {"goes_on": goes_on}, captured, "condition")
+    body = body_of([*carry.values()], after, captured)
+    outputs = WhileLoop(condition, body, len(carry)).apply(*first.values(), *captured)
+    return refill(init, dict(zip(carry, outputs, strict=True)))
+
+
+def _bounded(
+    cond_function: Callable[[Any], Any],
+    body_function: Callable[[Any], Any],
+    init: Any,
+    max_length: Dim | str,
+) -> Any:
+    def step(carry: Any, _: None) -> tuple[Any, None]:
+        goes_on = as_tensor(cond_function(carry))
+        _require_truth(goes_on.type)
+        return cond(goes_on, body_function, lambda same: same, carry), None
+
+    return scan(step, init, length=max_length)[0]
+
+
+@public
+def fori_loop(
+    lower: Any, upper: Any, body_function: Callable[[Tensor, Any], Any], init: Any
+) -> Any:
+    """``for i in range(lower, upper): carry = body_function(i, carry)``.
+
+    With ints or symbolic sizes as bounds it is a `scan` and has a gradient; with tensors, a
+    `while_loop`, which has none.
+
+    Args:
+        lower: the first i.
+        upper: the i before which the loop ends; nothing happens when it is not above ``lower``.
+        body_function: from i, an int32 scalar, and the carry to the next carry.
+        init: the first carry: a tensor, or nested dicts, lists and tuples of them.
+
+    Raises:
+        ShapeError, DtypeError: a carry changes its type, or a bound is no integer scalar.
+
+    >>> import asg
+    >>> x = asg.input("x", ())
+    >>> asg.run(asg.fori_loop(1, 5, lambda i, c: c * i.astype("float32"), x), {x: 1.0}).item()
+    24.0
+    """
+    if isinstance(lower, int | SymbolicDim) and isinstance(upper, int | SymbolicDim | str):
+        (end,) = as_shape((upper,))
+        length = end - lower
+        if isinstance(length, int):
+            length = max(length, 0)
+        places = iota((length,)) + _as_integer(lower)
+        return scan(lambda c, i: (body_function(i, c), None), init, places)[0]
+    start, stop = _as_integer(lower), _as_integer(upper)
+    return while_loop(
+        lambda c: c[0] < stop, lambda c: (c[0] + 1, body_function(c[0], c[1])), (start, init)
+    )[1]
+
+
+def _as_integer(bound: Any) -> Tensor:
+    from asg.ops.leaf import dim_size
+
+    tensor = dim_size(bound) if isinstance(bound, SymbolicDim) else as_tensor(bound)
+    if tensor.ndim or not tensor.dtype.is_integer:
+        raise TypeProblem(f"a bound is {tensor.type}, an integer scalar is needed",
+                          "cast it with astype('int32')", DtypeError)  # fmt: skip
+    return tensor.astype(int32)
+
+
+@public
+def map(function: Callable[[Any], Any], xs: Any) -> Any:
+    """``function`` of every element along axis 0, one after the other, stacked.
+
+    It needs the memory of one element at a time; code that handles all of them at once, by
+    broadcasting, is faster.
+
+    Args:
+        function: from one element of ``xs`` to tensors, nested as you like.
+        xs: a tensor, or nested dicts, lists and tuples of them, with equal sizes on axis 0.
+
+    >>> import asg
+    >>> x = asg.input("x", (2, 3))
+    >>> asg.run(asg.map(lambda row: row.sum(), x), {x: [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]}).tolist()
+    [6.0, 15.0]
+    """
+    return scan(lambda _, x: (None, function(x)), None, xs)[1]
