@@ -18,6 +18,8 @@ from asg.autodiff.api import jvp as jvp
 from asg.autodiff.api import value_and_grad as value_and_grad
 from asg.autodiff.api import vjp as vjp
 from asg.autodiff.audit import audit as audit
+from asg.autodiff.jacobians import hessian as hessian
+from asg.autodiff.jacobians import jacobian as jacobian
 from asg.compiler import Executable as Executable
 from asg.compiler import Session as Session
 from asg.compiler import compile as compile
