@@ -12,7 +12,7 @@ from asg.core.dim import as_symbol, symbol
 from asg.core.errors import AsgError, TextError
 from asg.core.graph import Graph
 from asg.core.op import Op
-from asg.core.parse_value import ValueReader, leading_string, scalar, split
+from asg.core.parse_value import BODY_MARK, ValueReader, leading_string, scalar, split
 from asg.core.region import Body
 from asg.core.registry import op_class, public
 from asg.core.state_slot import ROLES, StateSlot
@@ -75,7 +75,7 @@ def _without_comment(line: str) -> str:
 class _Nested:
     """Splits off the bodies inside op lines, at any depth, and reads them as graphs of their own.
 
-    An op line goes on behind the ``}`` of its body; there the body stands as ``graph#0``.
+    An op line goes on behind the ``}`` of its body, for which a mark and a number stand then.
     """
 
     def __init__(self) -> None:
@@ -84,6 +84,8 @@ class _Nested:
 
     def read(self, line: str) -> None:
         """One line of the text."""
+        if BODY_MARK in line:
+            raise TextError("the line contains a null character")
         if self.begun and line.startswith("}"):
             body = self.readers.pop().finish(Body)
             line = f"{self.begun.pop()}{self.readers[-1].values.hold(body)}{line[1:]}"

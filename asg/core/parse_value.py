@@ -22,6 +22,9 @@ _SIGN = re.compile(r'"(?:[^"\\]|\\.)*"|[(\[{<>}\]),]')
 _TYPE = re.compile(r"(\w+)\[(.*)\]\Z")
 _NUMBER = re.compile(r"-?(\d+(\.\d*)?(e[+-]?\d+)?|inf|nan)\Z")
 _SCALAR = re.compile(r"(bool|[a-z]+\d+)\((\S+)\)\Z")
+BODY_MARK = "\0"
+"""Stands before the number of a body that has been read; no text of a graph contains it."""
+
 _WORDS: dict[str, bool | None] = {"none": None, "true": True, "false": False}
 _STRINGS = json.JSONDecoder()
 
@@ -54,9 +57,9 @@ class ValueReader:
         return TensorType.of(found[1], [self.size(item) for item in split(found[2])])
 
     def hold(self, body: Any) -> str:
-        """Keep a body that has been read already; the text that stands for it."""
+        """Keep a body that has been read already; the text that stands for it, once."""
         self._bodies.append(body)
-        return f"graph#{len(self._bodies) - 1}"
+        return f"{BODY_MARK}{len(self._bodies) - 1}"
 
     def value(self, text: str) -> Any:
         """An attribute, as `asg.core.text.value_text` writes it."""
@@ -71,10 +74,8 @@ class ValueReader:
             return self._array(text[6:-1])
         if text.startswith("(") and _encloses(text):
             return self._bracketed(text)
-        if text.startswith("graph#"):
-            place = text.removeprefix("graph#")
-            known = place.isdigit() and int(place) < len(self._bodies)
-            return self._bodies[int(place)] if known else _refuse(text)
+        if text.startswith(BODY_MARK):
+            return self._bodies[int(text[1:])]
         if _NUMBER.match(text):
             return int(text) if text.lstrip("-").isdigit() else float(text)
         return self.size(text)

@@ -9,6 +9,7 @@ from typing import Any
 from asg.core.errors import OperandError
 from asg.core.graph import Graph, rebuild
 from asg.core.node import Node
+from asg.core.op import Op
 from asg.core.region import map_bodies
 from asg.core.tensor import Tensor
 
@@ -47,9 +48,13 @@ def _key(node: Node, inputs: tuple[Tensor, ...]) -> Key:
     op = node.op
     if op.commutative and inputs[0].node.serial > inputs[1].node.serial:
         inputs = (inputs[1], inputs[0], *inputs[2:])
-    attributes = tuple(_distinct(value) for value in op.attributes().values())
     types = tuple(output.type for output in node.outputs)
-    return (type(op), attributes, inputs, types)
+    return (op_key(op), inputs, types)
+
+
+def op_key(op: Op) -> Hashable:
+    """Equal for ops that compute the same to the bit."""
+    return (type(op), tuple(_distinct(value) for value in op.attributes().values()))
 
 
 def _distinct(value: Any) -> Hashable:

@@ -17,6 +17,7 @@ from asg.passes.dead import remove_unused
 from asg.passes.fold import Evaluator, Fold
 from asg.passes.lower import Target, lower
 from asg.passes.merge_equal import merge_equal
+from asg.passes.merge_loops import merge_loops
 from asg.passes.record import PassRecord
 from asg.passes.shape_rules import SHAPE_RULES
 from asg.passes.stabilise import STABILISING
@@ -67,6 +68,7 @@ class RulePass:
 SIMPLIFY = RulePass("simplify", (*ALGEBRA, *SHAPE_RULES))
 STABILISE = RulePass("stabilise", STABILISING)
 MERGE_EQUAL = FunctionPass("merge_equal", merge_equal)
+MERGE_LOOPS = FunctionPass("merge_loops", merge_loops)
 REMOVE_UNUSED = FunctionPass("remove_unused", remove_unused)
 
 
@@ -117,7 +119,7 @@ def run_pipeline(
 
 def simplify_pipeline(evaluate: Evaluator) -> Pipeline:
     """The passes that need no backend: what ``graph.optimize()`` runs."""
-    return (SIMPLIFY, STABILISE, Fold(evaluate), MERGE_EQUAL, REMOVE_UNUSED)
+    return (SIMPLIFY, STABILISE, Fold(evaluate), MERGE_EQUAL, MERGE_LOOPS, REMOVE_UNUSED)
 
 
 def default_pipeline(target: Target, evaluate: Evaluator) -> Pipeline:
@@ -131,6 +133,7 @@ def default_pipeline(target: Target, evaluate: Evaluator) -> Pipeline:
         STABILISE,
         Fold(evaluate),
         MERGE_EQUAL,
+        MERGE_LOOPS,
         lower_for(target),
         SIMPLIFY,
         Fold(evaluate),

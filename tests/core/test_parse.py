@@ -193,7 +193,7 @@ def test_items_are_split_at_top_level_commas(text: str, items: list[str]) -> Non
 
 HEAD = "graph g {\n  input x: f32[n, 3]\n  input i: i32[n]\n  parameter w: f32[3]\n"
 BODIES = [
-    ("%0 = tank(x) : f32[n, 3]", "no op named 'tank' is registered; did you mean tanh"),
+    ("%0 = tank(x) : f32[n, 3]", "no op named 'tank' is registered; did you mean tan"),
     ("%0 = tanh(x, axis=1) : f32[n, 3]", "tanh has no attribute 'axis'; it has none"),
     ("%0 = sum(x, axs=(0,)) : f32[3]", "sum has no attribute 'axs'; it has axis, keepdims"),
     ("%0 = sum(x) : f32[3]", "sum needs the attribute 'axis'; it has axis, keepdims"),
