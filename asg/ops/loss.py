@@ -7,31 +7,43 @@ Each op gives the loss of every example; the functions then reduce (``"mean"``, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from asg.core.convert import as_tensor
-from asg.core.dtype import DType, fits, int32
+from asg.core.dtype import int32
 from asg.core.errors import OperandError
 from asg.core.op import Op
 from asg.core.registry import public
 from asg.core.tensor import Tensor
-from asg.core.types import Shape, TensorType, TypeProblem, normalize_axis, require_equal
+from asg.core.types import TensorType, TypeProblem, normalize_axis
 from asg.ops.activation import log_softmax
 from asg.ops.compare import equal, isinf, isnan, less, logical_and, not_equal
-from asg.ops.elementwise import clip, maximum, minimum, where
-from asg.ops.elementwise_unary import abs, exp, log1p, sigmoid, sign
+from asg.ops.elementwise import clip, minimum, where
+from asg.ops.elementwise_unary import abs, exp, sign
 from asg.ops.index import take_along_axis
 from asg.ops.leaf import iota
-from asg.ops.operand import respelled, widened
+from asg.ops.loss_parts import (
+    PairLoss,
+    Reduction,
+    along_axis,
+    reduced,
+    reduced_weighted,
+    require_class_weight,
+    require_exact_shape,
+    require_fraction,
+    require_index,
+    spread_labels,
+    without_axis,
+)
+from asg.ops.operand import require_number, respelled, widened
 from asg.ops.reduce import require_elements
-from asg.ops.shape import expand_dims, shape_text, squeeze
+from asg.ops.shape import expand_dims, squeeze
 from asg.ops.statistics import element_count
 
 if TYPE_CHECKING:
     from asg.core.op import Cotangent
 
 Tensors = tuple[Tensor, ...]
-Reduction = Literal["none", "mean", "sum"]
 
 _OUTSIDE = 2**31 - 1
 
@@ -53,14 +65,15 @@ class CrossEntropy(Op):
         logits.require_float("logits")
         target.require_integer("target")
         require_elements(logits, (self.axis,), self.name)
-        _require_fraction("label_smoothing", self.label_smoothing)
-        _require_index("ignore_index", self.ignore_index, target.dtype)
-        wanted = _without(logits.shape, self.axis)
-        _require_shape("target", target, wanted, "class indices have the shape of logits without")
+        require_fraction("label_smoothing", self.label_smoothing)
+        require_index("ignore_index", self.ignore_index, target.dtype)
+        wanted = without_axis(logits.shape, self.axis)
+        reason = "class indices have the shape of logits without"
+        require_exact_shape("target", target, wanted, reason)
         return logits.with_shape(wanted)
 
     def decompose(self, logits: Tensor, target: Tensor) -> Tensor:
-        target = respelled(target, _without(logits.shape, self.axis))
+        target = respelled(target, without_axis(logits.shape, self.axis))
         log_probability = log_softmax(widened(logits), self.axis)
         index = expand_dims(self._index(target), self.axis)
         loss = -squeeze(take_along_axis(log_probability, index, self.axis), self.axis)
@@ -100,6 +113,31 @@ class CrossEntropy(Op):
         return ((probability - wanted) * expand_dims(scale, self.axis)).astype(logits.dtype)
 
 
+class WeightedCrossEntropy(Op):
+    """``y = sum(w * -log softmax(logits))`` along ``axis``; w is the smoothed one-hot target times
+    the weights of the classes.
+
+    0 where the target is ``ignore_index``; any other target that is no class gives NaN.
+    """
+
+    axis: int
+    label_smoothing: float = 0.0
+    ignore_index: int | None = None
+    category: ClassVar[str] = "loss"
+
+    def infer(self, logits: TensorType, target: TensorType, weight: TensorType) -> TensorType:
+        plain = CrossEntropy(self.axis, self.label_smoothing, self.ignore_index)
+        require_class_weight(weight, logits, self.axis)
+        return plain.infer(logits, target)
+
+    def decompose(self, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        wide = widened(logits)
+        spread = spread_labels(
+            target, wide, self.axis, self.ignore_index, self.label_smoothing, weight
+        )
+        return SoftCrossEntropy(self.axis)(wide, spread).astype(logits.dtype)
+
+
 class SoftCrossEntropy(Op):
     """``y = -sum(target * log softmax(logits))`` along ``axis``, for targets that are weights.
 
@@ -113,8 +151,10 @@ class SoftCrossEntropy(Op):
     def infer(self, logits: TensorType, target: TensorType) -> TensorType:
         logits.require_float("logits")
         require_elements(logits, (self.axis,), self.name)
-        _require_shape("target", target, logits.shape, "class weights have the shape of logits")
-        return logits.with_shape(_without(logits.shape, self.axis))
+        require_exact_shape(
+            "target", target, logits.shape, "class weights have the shape of logits"
+        )
+        return logits.with_shape(without_axis(logits.shape, self.axis))
 
     def decompose(self, logits: Tensor, target: Tensor) -> Tensor:
         log_probability = log_softmax(widened(logits), self.axis)
@@ -136,18 +176,6 @@ class SoftCrossEntropy(Op):
             return (-log_softmax(logits, self.axis) * pull).astype(inputs[1].dtype)
 
         return [by_logits, by_target]
-
-
-class PairLoss(Op, abstract=True):
-    """The loss of each element of a prediction against the element of a target."""
-
-    category: ClassVar[str] = "loss"
-    promotes: ClassVar[slice | None] = slice(None)
-
-    def infer(self, x: TensorType, target: TensorType) -> TensorType:
-        x.require_float()
-        _require_shape("target", target, x.shape, "losses do not broadcast: target is like x")
-        return x
 
 
 class SquaredError(PairLoss):
@@ -197,58 +225,20 @@ class HuberLoss(PairLoss):
         ]
 
 
-class BinaryCrossEntropy(PairLoss):
-    """``y = log(1 + exp(x)) - x * target``: x is a logit, the target a probability of "yes"."""
+class SmoothL1Loss(PairLoss):
+    """``y = d^2 / (2 beta)`` where ``|d| < beta``, else ``|d| - beta / 2``; d = x - target."""
+
+    beta: float = 1.0
 
     def decompose(self, x: Tensor, target: Tensor) -> Tensor:
-        # Not softplus(x) - x * target, which cancels: for x = 1e4, target = 1 the answer is e^-x.
-        wide, weight = widened(x), widened(respelled(target, x.shape))
-        certain = maximum(wide, 0.0) - wide * weight
-        return (certain + log1p(exp(-abs(wide)))).astype(x.dtype)
+        return HuberLoss(self.beta)(x, respelled(target, x.shape)) / self.beta
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
         x, target = inputs
         return [
-            lambda: (sigmoid(x) - target) * cotangents[0],
-            lambda: -x * cotangents[0],
+            lambda: clip((x - target) / self.beta, -1.0, 1.0) * cotangents[0],
+            lambda: clip((target - x) / self.beta, -1.0, 1.0) * cotangents[0],
         ]
-
-
-# -- shapes and checks ---------------------------------------------------------------------------
-
-
-def _without(shape: Shape, axis: int) -> Shape:
-    return (*shape[:axis], *shape[axis + 1 :])
-
-
-def _require_shape(name: str, given: TensorType, wanted: Shape, reason: str) -> None:
-    """Exactly that shape: a loss that broadcasts compares every example with every other."""
-    problem = f"{name} is {given}, expected shape {shape_text(wanted)}; {reason}"
-    if given.ndim != len(wanted):
-        raise TypeProblem(problem, "reshape it, or squeeze the axis too many")
-    for size, expected in zip(given.shape, wanted, strict=True):
-        require_equal(size, expected, problem)
-
-
-def _require_index(name: str, value: object, dtype: DType) -> None:
-    if value is not None and not (type(value) is int and fits(value, dtype)):
-        raise TypeProblem(f"{name} is {value!r}, no {dtype.name} equals that", error=OperandError)
-
-
-def _require_fraction(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise TypeProblem(f"{name} is {value!r}, a number in [0, 1] is needed", error=OperandError)
-    return float(value)
-
-
-def _reduced(losses: Tensor, reduction: str) -> Tensor:
-    if reduction == "none":
-        return losses
-    if reduction not in ("mean", "sum"):
-        raise TypeProblem(
-            f"reduction is {reduction!r}", "choose 'none', 'mean' or 'sum'", OperandError
-        )
-    return losses.mean() if reduction == "mean" else losses.sum()
 
 
 # -- functions -----------------------------------------------------------------------------------
@@ -258,6 +248,7 @@ def _reduced(losses: Tensor, reduction: str) -> Tensor:
 def cross_entropy(
     logits: Any,
     target: Any,
+    weight: Any = None,
     *,
     axis: int | None = None,
     label_smoothing: float = 0.0,
@@ -270,6 +261,8 @@ def cross_entropy(
         logits: floating, one score per class along ``axis``; no softmax before.
         target: class indices, integers of the shape of ``logits`` without ``axis``; or class
             weights (probabilities), floating, of the shape of ``logits``.
+        weight: optional factors, one per class. With class indices the mean is divided by the
+            weights that count, as in PyTorch, and not by the number of examples.
         axis: the axis of the classes; by default, as in PyTorch, 1 (and 0 for a vector).
         label_smoothing: how much of the target is spread evenly over all classes, in [0, 1].
         ignore_index: examples with this class index count for nothing, in the mean neither.
@@ -293,11 +286,16 @@ def cross_entropy(
     """
     logits, target = as_tensor(logits), as_tensor(target)
     place = normalize_axis(min(1, logits.ndim - 1) if axis is None else axis, logits.ndim, "logits")
-    smoothing = _require_fraction("label_smoothing", label_smoothing)
+    smoothing = require_fraction("label_smoothing", label_smoothing)
+    if target.dtype.is_integer and weight is not None:
+        weight = as_tensor(weight)
+        losses = WeightedCrossEntropy(place, smoothing, ignore_index)(logits, target, weight)
+        counted = spread_labels(target, logits, place, ignore_index, weight=weight)
+        return reduced_weighted(losses, counted, reduction)
     if target.dtype.is_integer:
         losses = CrossEntropy(place, smoothing, ignore_index)(logits, target)
         if ignore_index is None or reduction != "mean":
-            return _reduced(losses, reduction)
+            return reduced(losses, reduction)
         counted = not_equal(target, ignore_index).astype(losses.dtype)
         return losses.sum() / counted.sum()
     if ignore_index is not None:
@@ -310,7 +308,11 @@ def cross_entropy(
     if smoothing:
         count = element_count(logits, (place,), target.dtype)
         target = target * (1.0 - smoothing) + smoothing / count
-    return _reduced(SoftCrossEntropy(place)(logits, target), reduction)
+    if weight is not None:
+        weight = as_tensor(weight)
+        require_class_weight(weight.type, logits.type, place)
+        target = target * along_axis(weight, logits, place)
+    return reduced(SoftCrossEntropy(place)(logits, target), reduction)
 
 
 @public
@@ -324,7 +326,7 @@ def mse_loss(x: Any, target: Any, *, reduction: Reduction = "mean") -> Tensor:
     >>> asg.run(asg.mse_loss(asg.constant([1.0, 2.0]), [1.0, 4.0])).tolist()
     2.0
     """
-    return _reduced(SquaredError()(x, target), reduction)
+    return reduced(SquaredError()(x, target), reduction)
 
 
 @public
@@ -335,7 +337,7 @@ def l1_loss(x: Any, target: Any, *, reduction: Reduction = "mean") -> Tensor:
     >>> asg.run(asg.l1_loss(asg.constant([1.0, 2.0]), [1.0, 4.0])).tolist()
     1.0
     """
-    return _reduced(AbsoluteError()(x, target), reduction)
+    return reduced(AbsoluteError()(x, target), reduction)
 
 
 @public
@@ -351,24 +353,26 @@ def huber_loss(x: Any, target: Any, *, delta: float = 1.0, reduction: Reduction 
     """
     if isinstance(delta, bool) or not isinstance(delta, int | float) or not delta > 0:
         raise TypeProblem(f"delta is {delta!r}, a positive number is needed", error=OperandError)
-    return _reduced(HuberLoss(float(delta))(x, target), reduction)
+    return reduced(HuberLoss(float(delta))(x, target), reduction)
 
 
 @public
-def binary_cross_entropy(logits: Any, target: Any, *, reduction: Reduction = "mean") -> Tensor:
-    """Cross entropy of yes and no: ``log(1 + exp(x)) - x * target``, x the logit of "yes".
+def smooth_l1_loss(
+    x: Any, target: Any, *, beta: float = 1.0, reduction: Reduction = "mean"
+) -> Tensor:
+    """`huber_loss` divided by ``beta``: ``d^2 / (2 beta)`` near 0, ``|d| - beta / 2`` far away.
 
-    PyTorch calls this ``binary_cross_entropy_with_logits``; finite for every finite logit.
+    Raises:
+        OperandError: ``beta`` is negative or not a number. (0 makes it `l1_loss`.)
 
-    Args:
-        logits: floating scores; no sigmoid before.
-        target: probabilities of "yes" (0, 1 or between), of the same shape, of any dtype.
-        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+    Source: Girshick, "Fast R-CNN", https://arxiv.org/abs/1504.08083.
 
     >>> import asg
-    >>> logits = asg.constant([0.0, 1000.0])
-    >>> losses = asg.run(asg.binary_cross_entropy(logits, [1, 0], reduction="none"))
-    >>> [round(float(loss), 4) for loss in losses]
-    [0.6931, 1000.0]
+    >>> asg.run(asg.smooth_l1_loss(asg.constant([1.0, 5.0]), [2.0, 2.0], reduction="none")).tolist()
+    [0.5, 2.5]
     """
-    return _reduced(BinaryCrossEntropy()(logits, target), reduction)
+    number = require_number("beta", beta)
+    if not number >= 0:
+        raise TypeProblem(f"beta is {number}", "it must not be negative", OperandError)
+    op = SmoothL1Loss(number) if number else AbsoluteError()
+    return reduced(op(x, target), reduction)

@@ -422,7 +422,8 @@ def l2_normalize(x: Any, axis: int = -1, eps: float = 1e-12) -> Tensor:
         OperandError: ``eps`` is not a positive number.
 
     >>> import asg
-    >>> asg.run(asg.l2_normalize(asg.constant([[3.0, 4.0], [0.0, 0.0]]))).astype(float).round(3).tolist()
+    >>> x = asg.constant([[3.0, 4.0], [0.0, 0.0]])
+    >>> asg.run(asg.l2_normalize(x)).astype(float).round(3).tolist()
     [[0.6, 0.8], [0.0, 0.0]]
     """
     x = as_tensor(x)

@@ -7,6 +7,7 @@ import pytest
 
 import asg
 from asg.core.errors import DtypeError, OperandError, ShapeError
+from tests.ops.pytorch import assert_as_pytorch as assert_derivatives_as_pytorch
 
 LOGITS = np.sin(np.arange(20.0) * 1.3).reshape(5, 4) * 3.0
 LABELS = np.array([2, 0, 3, 1, 1])
@@ -69,7 +70,8 @@ def test_class_weights_as_pytorch(reduction: str, smoothing: float, x: Any) -> N
         ("mse_loss", "mse_loss", {}),
         ("huber_loss", "huber_loss", {"delta": 0.7}),
         ("l1_loss", "l1_loss", {}),
-        ("binary_cross_entropy", "binary_cross_entropy_with_logits", {}),
+        ("binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits", {}),
+        ("smooth_l1_loss", "smooth_l1_loss", {"beta": 0.7}),
     ],
 )
 def test_pairs_as_pytorch(name: str, other: str, options: dict[str, Any]) -> None:
@@ -111,6 +113,22 @@ def test_a_wrong_label_is_nan_and_never_another_class(backend: str, wrong: int, 
     assert np.isfinite(slope[[0, 2, 3, 4]]).all()
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("kind", ["indices", "ignored", "image", "soft"])
+def test_weights_of_classes_as_pytorch(reduction: str, smoothing: float, kind: str) -> None:
+    functional = pytest.importorskip("torch.nn.functional")
+    x, target = (IMAGE, IMAGE_LABELS) if kind == "image" else (LOGITS, LABELS)
+    target = np.abs(np.cos(LOGITS)) if kind == "soft" else target
+    ignored: dict[str, Any] = {"ignore_index": 1} if kind == "ignored" else {}
+    same: dict[str, Any] = {"reduction": reduction, "label_smoothing": smoothing, **ignored}
+    assert_derivatives_as_pytorch(
+        lambda x, t, w: asg.cross_entropy(x, t, w, **same),
+        lambda x, t, w: functional.cross_entropy(x, t, w.double(), **same),
+        [x, target, np.array([0.5, 2.0, 0.3, 1.1], np.float32)],  # no gradient in PyTorch
+    )
+
+
 def test_everything_ignored_is_nan_as_in_pytorch() -> None:
     loss = asg.cross_entropy(asg.constant(LOGITS), np.full(5, 7), ignore_index=7)
     assert np.isnan(run(loss))
@@ -145,7 +163,9 @@ def test_a_vector_of_logits_is_one_example() -> None:
 
 def test_binary_cross_entropy_keeps_its_digits_where_it_is_small() -> None:
     found = run(
-        asg.binary_cross_entropy(asg.constant(np.array([40.0], np.float32)), [1.0], reduction="sum")
+        asg.binary_cross_entropy_with_logits(
+            asg.constant(np.array([40.0], np.float32)), [1.0], reduction="sum"
+        )
     )
     np.testing.assert_allclose(found, np.exp(-40.0), rtol=1e-5)
 
@@ -168,8 +188,17 @@ def test_wrong_arguments_are_refused() -> None:
         asg.cross_entropy(logits, target.astype("uint8"), ignore_index=-100)
     with pytest.raises(OperandError, match="ignore_index needs class indices"):
         asg.cross_entropy(logits, logits, ignore_index=1)
+    with pytest.raises(ShapeError, match=r"weight is f32\[3\], expected shape \[4\]"):
+        asg.cross_entropy(logits, target, asg.input("w", (3,)))
+    with pytest.raises(OperandError, match="beta is -1"):
+        asg.smooth_l1_loss(logits, logits, beta=-1)
     with pytest.raises(OperandError, match="delta is 0"):
         asg.huber_loss(logits, logits, delta=0)
-    for function in (asg.mse_loss, asg.l1_loss, asg.huber_loss, asg.binary_cross_entropy):
+    for function in (
+        asg.mse_loss,
+        asg.l1_loss,
+        asg.huber_loss,
+        asg.binary_cross_entropy_with_logits,
+    ):
         with pytest.raises(ShapeError, match="losses do not broadcast"):
             function(logits, asg.input("t", (4,)))

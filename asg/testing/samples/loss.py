@@ -10,11 +10,12 @@ import numpy as np
 from asg.core.op import Op
 from asg.ops.loss import (
     AbsoluteError,
-    BinaryCrossEntropy,
     CrossEntropy,
     HuberLoss,
+    SmoothL1Loss,
     SoftCrossEntropy,
     SquaredError,
+    WeightedCrossEntropy,
 )
 from asg.testing.sample import Array, Sample, SymbolicShape, register_samples
 
@@ -95,6 +96,47 @@ register_samples(
 )  # fmt: skip
 
 
+CLASS_WEIGHTS = np.array([0.5, 2.0, 0.3, 1.1])
+
+
+def _weighted(
+    op: WeightedCrossEntropy, logits: Array, target: Array, symbolic: Any, **facts: Any
+) -> Sample:
+    def value(logits: Array, target: Array, weight: Array) -> Any:
+        rows = np.moveaxis(_log_softmax(logits, op.axis), op.axis, -1) if target.size else logits
+        result = np.empty(target.shape)
+        for place in np.ndindex(target.shape):
+            label, row = int(target[place]), rows[place]
+            if not 0 <= label < len(row) or label == op.ignore_index:
+                result[place] = 0.0 if label == op.ignore_index else NAN
+                continue
+            spread = -op.label_smoothing * (row * weight).mean()
+            result[place] = spread - (1.0 - op.label_smoothing) * weight[label] * row[label]
+        return result
+
+    weight = CLASS_WEIGHTS[: logits.shape[op.axis]]
+    return Sample(op, (logits, target, weight), value, symbolic, **facts)
+
+
+WEIGHTED: tuple[SymbolicShape, ...] = (("batch", 4), ("batch",), (4,))
+
+register_samples(
+    [
+        _weighted(WeightedCrossEntropy(1), LOGITS, LABELS, WEIGHTED),
+        _weighted(WeightedCrossEntropy(1, 0.2, 1), LOGITS, np.array([0, 1, 3], np.int8),
+                  (("batch", 4), (3,), ("n",)), label="spelled apart"),
+        _weighted(WeightedCrossEntropy(1), IMAGE, IMAGE_LABELS,
+                  (("batch", 3, "w"), ("batch", "w"), (3,))),
+        _weighted(WeightedCrossEntropy(1), np.empty((0, 4)), np.empty(0, np.int32), WEIGHTED,
+                  label="no rows"),
+        _weighted(WeightedCrossEntropy(1), EXTREME, np.array([1, 0], np.int32), WEIGHTED,
+                  differentiate=(), label="extreme logits"),
+        _weighted(WeightedCrossEntropy(1), LOGITS, np.array([4, -1, 3], np.int32), WEIGHTED,
+                  differentiate=(), label="labels outside"),
+    ]
+)  # fmt: skip
+
+
 def _of_weights(axis: int) -> Callable[..., Any]:
     def value(logits: Array, target: Array) -> Any:
         if not target.size:
@@ -132,16 +174,6 @@ register_samples(
 )
 
 
-def _binary(x: Array, target: Array) -> Any:
-    return np.logaddexp(0.0, np.where(target == 1, -x, x)) if _is_sure(target) else (
-        np.logaddexp(0.0, x) - x * target
-    )  # fmt: skip
-
-
-def _is_sure(target: Array) -> bool:
-    return bool(np.all((target == 0) | (target == 1)))
-
-
 def _huber(delta: float) -> Callable[..., Any]:
     def value(x: Array, target: Array) -> Any:
         off = np.abs(x - target)
@@ -150,12 +182,16 @@ def _huber(delta: float) -> Callable[..., Any]:
     return value
 
 
+def _smooth(beta: float) -> Callable[..., Any]:
+    return lambda x, target: _huber(beta)(x, target) / beta
+
+
 PAIRS: list[tuple[Op, Callable[..., Any]]] = [
     (SquaredError(), lambda x, target: (x - target) ** 2),
     (AbsoluteError(), lambda x, target: np.abs(x - target)),
     (HuberLoss(), _huber(1.0)),
     (HuberLoss(0.4), _huber(0.4)),
-    (BinaryCrossEntropy(), _binary),
+    (SmoothL1Loss(0.4), _smooth(0.4)),
 ]
 
 
@@ -174,7 +210,5 @@ register_samples(
         Sample(AbsoluteError(), (np.array([1.0, 2.0]), np.array([1.0, 0.0])),
                lambda x, target: np.abs(x - target), (("n",), ("n",)),
                kink=(np.array([0.0, 1.0]), np.array([0.0, -1.0])), label="equal"),
-        Sample(BinaryCrossEntropy(), (np.array([800.0, -800.0, 40.0]), np.array([0.0, 1.0, 1.0])),
-               _binary, (("n",), ("n",)), differentiate=(), label="extreme logits"),
     ]
 )  # fmt: skip
