@@ -10,6 +10,8 @@ Derivatives of vectors need distinct values: where two are exactly equal, the ve
 determined, and their derivative is NaN; where two are close, it is large. Functions of the values
 alone (`eigvalsh`, `svdvals`) have first derivatives everywhere: at equal values that of a choice
 of vectors. Their second derivatives again need distinct values.
+
+A matrix that has NaN or infinities gives NaN, as does one for which the iteration fails.
 """
 
 from __future__ import annotations
@@ -156,8 +158,8 @@ def eigh(x: Any) -> tuple[Tensor, Tensor]:
         x: square matrices, float32 or float64, of which the symmetric part ``(x + x^T) / 2`` is
             taken; gradients are symmetric.
 
-    The gradient of the vectors needs distinct eigenvalues, and is NaN where two are equal. Where
-    the iteration does not converge (it always does for finite numbers in practice), all is NaN.
+    The gradient of the vectors needs distinct eigenvalues, and is NaN where two are equal. A
+    matrix that has NaN or infinities gives NaN.
 
     Raises:
         ShapeError: ``x`` is not square.
@@ -203,7 +205,7 @@ def svd(x: Any) -> tuple[Tensor, Tensor, Tensor]:
         x: matrices, float32 or float64.
 
     The gradient of the vectors needs distinct singular values (and none zero, unless ``x`` is
-    square); it is not finite elsewhere. Where the iteration does not converge, all is NaN.
+    square); it is not finite elsewhere. A matrix that has NaN or infinities gives NaN.
 
     Raises:
         ShapeError: fewer than two axes.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 
 from asg.ops import spectra as ops
@@ -21,6 +25,20 @@ def leading_signs(vectors: Array) -> Array:
     return np.where(negative, -1.0, 1.0).astype(vectors.dtype)
 
 
+def finite_matrices(function: Callable[..., Any], outputs: list[Array], x: Array) -> None:
+    """``function(x)`` into ``outputs``; matrices with NaN or infinities give NaN.
+
+    LAPACK must not see them: its iterations may then never end.
+    """
+    bad: Array = np.asarray(~np.isfinite(x).all((-2, -1)))
+    if not bad.any():
+        each_matrix(function, outputs, [x])
+        return
+    each_matrix(function, outputs, [np.where(bad[..., None, None], x.dtype.type(0), x)])
+    for out in outputs:
+        out[bad] = np.nan
+
+
 @kernel(ops.Eigh)
 def eigh(op: ops.Eigh, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     return [(_eigh, (*outputs, inputs[0]))] if outputs[0].size else []
@@ -28,7 +46,7 @@ def eigh(op: ops.Eigh, inputs: list[Array], outputs: list[Array], scratch: Scrat
 
 def _eigh(values: Array, vectors: Array, x: Array) -> None:
     half = (x + np.swapaxes(x, -2, -1)) * x.dtype.type(0.5)
-    each_matrix(np.linalg.eigh, [values, vectors], [half])
+    finite_matrices(np.linalg.eigh, [values, vectors], half)
     vectors *= leading_signs(vectors)
 
 
@@ -38,8 +56,7 @@ def svd(op: ops.Svd, inputs: list[Array], outputs: list[Array], scratch: Scratch
 
 
 def _svd(left: Array, values: Array, right: Array, x: Array) -> None:
-    each_matrix(lambda matrix: np.linalg.svd(matrix, full_matrices=False),
-                [left, values, right], [x])  # fmt: skip
+    finite_matrices(partial(np.linalg.svd, full_matrices=False), [left, values, right], x)
     signs = leading_signs(left)
     left *= signs
     right *= np.swapaxes(signs, -2, -1)
