@@ -5,6 +5,14 @@ The names are those of the Array API where it has one.
 
 from asg.ops import indexing as indexing  # registers x[key]
 from asg.ops.activation import elu, gelu, leaky_relu, log_softmax, relu, silu, softmax, softplus
+from asg.ops.adaptive import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
 from asg.ops.attention import masked_softmax, scaled_dot_product_attention
 from asg.ops.branches import cond, switch
 from asg.ops.cast import astype, stop_gradient
@@ -218,23 +226,24 @@ from asg.ops.trigonometry import (
 from asg.ops.while_loops import fori_loop, map, while_loop
 
 __all__ = [
-    "abs", "acos", "acosh", "add", "alibi_bias", "all", "any", "argmax", "argmin", "argsort",
-    "asin", "asinh", "assume_shape", "astype", "atan", "atan2", "atanh", "avg_pool1d", "avg_pool2d",
-    "avg_pool3d", "batch_norm", "batch_norm_training", "bernoulli", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "bincount", "bitwise_and", "bitwise_invert",
-    "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_arrays",
-    "broadcast_to", "cbrt", "ceil", "celu", "cholesky", "clip", "concat", "concatenate", "cond",
-    "constant", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
-    "conv_transpose3d", "copysign", "cos", "cosh", "cross", "cross_entropy", "cummax", "cummin",
-    "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "det", "diag", "diag_embed",
-    "diagonal", "diff", "digamma", "dim_size", "divide", "dot", "dropout", "eigh", "eigvalsh",
-    "einsum", "elu", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims", "expm1",
-    "flatten", "flip", "floor", "floor_divide", "focal_loss", "fold_in", "fori_loop", "full",
-    "full_like", "gaussian_nll_loss", "geglu", "gelu", "glu", "greater", "greater_equal",
+    "abs", "acos", "acosh", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",
+    "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d", "add", "alibi_bias", "all",
+    "any", "argmax", "argmin", "argsort", "asin", "asinh", "assume_shape", "astype", "atan",
+    "atan2", "atanh", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "batch_norm_training",
+    "bernoulli", "binary_cross_entropy", "binary_cross_entropy_with_logits", "bincount",
+    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "broadcast_arrays", "broadcast_to", "cbrt", "ceil", "celu", "cholesky", "clip",
+    "concat", "concatenate", "cond", "constant", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
+    "conv_transpose2d", "conv_transpose3d", "copysign", "cos", "cosh", "cross", "cross_entropy",
+    "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "det", "diag",
+    "diag_embed", "diagonal", "diff", "digamma", "dim_size", "divide", "dot", "dropout", "eigh",
+    "eigvalsh", "einsum", "elu", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims",
+    "expm1", "flatten", "flip", "floor", "floor_divide", "focal_loss", "fold_in", "fori_loop",
+    "full", "full_like", "gaussian_nll_loss", "geglu", "gelu", "glu", "greater", "greater_equal",
     "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "huber_loss",
     "hypot", "input", "instance_norm", "inv", "iota", "isfinite", "isinf", "isnan", "kl_div",
     "kron", "l1_loss", "l2_normalize", "layer_norm", "leaky_relu", "lerp", "less", "less_equal",
-    "lgamma", "linear_recurrence", "local_response_norm", "log", "log10", "log1p", "log2",
+    "lgamma", "linear_recurrence", "local_response_norm", "log", "log1p", "log2", "log10",
     "log_sigmoid", "log_softmax", "logaddexp", "logcumsumexp", "logical_and", "logical_not",
     "logical_or", "logical_xor", "logsumexp", "lp_pool1d", "lp_pool2d", "lp_pool3d", "lstsq", "map",
     "masked_softmax", "matmul", "matrix_norm", "matrix_power", "matrix_transpose", "max",
