@@ -141,7 +141,7 @@ def _dropped(result: Tensor, op: Reduction) -> Tensor:
 # -- functions -----------------------------------------------------------------------------------
 
 
-def _as_float(value: Any) -> Tensor:
+def as_float(value: Any) -> Tensor:
     x = as_tensor(value)
     return x if x.dtype.is_float else x.astype(default_float)
 
@@ -170,7 +170,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> asg.run(asg.mean(x, axis=0), {x: [[1.0, 2.0], [3.0, 6.0]]}).tolist()
     [2.0, 4.0]
     """
-    x = _as_float(x)
+    x = as_float(x)
     return Mean(normalize_axes(axis, x.ndim), bool(keepdims))(x)
 
 
@@ -192,7 +192,7 @@ def var(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False
     >>> asg.run(asg.var(asg.constant([1.0, 2.0, 3.0]), correction=1), {}).tolist()
     1.0
     """
-    x, number = _as_float(x), _require_number(correction)
+    x, number = as_float(x), _require_number(correction)
     return Var(normalize_axes(axis, x.ndim), bool(keepdims), number)(x)
 
 
@@ -204,7 +204,7 @@ def std(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False
     >>> asg.run(asg.std(asg.constant([1.0, 3.0])), {}).tolist()
     1.0
     """
-    x, number = _as_float(x), _require_number(correction)
+    x, number = as_float(x), _require_number(correction)
     return Std(normalize_axes(axis, x.ndim), bool(keepdims), number)(x)
 
 
