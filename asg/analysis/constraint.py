@@ -8,6 +8,7 @@ from asg.core.dim import Dim, evaluate, solve_for_symbol, symbols_of
 from asg.core.errors import DimError, FeedError
 from asg.core.explain import made_by
 from asg.core.graph import Graph
+from asg.core.region import with_bodies
 from asg.core.types import SizeCheck, TensorType
 
 Claim = tuple[str, int, Dim, int]
@@ -52,12 +53,13 @@ def _refuse(problems: Sequence[str]) -> None:
 
 
 def require_bound(graph: Graph, binding: Mapping[str, int]) -> None:
-    """Every symbol of the graph has a number.
+    """Every symbol of the graph, bodies included, has a number.
 
     Raises:
         FeedError: a size is used inside the graph that no input has; names the op and its line.
     """
-    for node in graph.nodes:
+    nodes = [node for each in with_bodies(graph) for node in each.nodes]
+    for node in nodes:
         for output in node.outputs:
             for size in output.shape:
                 free = sorted({symbol.name for symbol in symbols_of(size)} - binding.keys())

@@ -215,6 +215,13 @@ def placeholder_name(tensor: Tensor) -> str:
 def placeholders(outputs: Iterable[Tensor]) -> tuple[Tensor, ...]:
     """The input and state leaves that the outputs reach, inputs first, in order of creation."""
     found = [n.output for n in reachable_nodes(outputs) if n.op.is_placeholder]
+    for tensor in found:
+        if getattr(tensor.node.op, "is_local", False):
+            raise GraphError(
+                f"a value that depends on {placeholder_name(tensor)!r} of the body of a loop or "
+                "branch is used outside of it\n  repair: return it from the function, as carry or "
+                "as y; variables cannot be written inside"
+            )
     return tuple(sorted(found, key=lambda tensor: (is_state(tensor), tensor.node.serial)))
 
 

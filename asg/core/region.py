@@ -140,7 +140,7 @@ def _same(changed: Any, value: Any) -> bool:
 def body_input(label: str, of: TensorType) -> Tensor:
     """A fresh input of a body."""
     leaf: Any = op_class("input")
-    return leaf(label, of.dtype, of.shape)()  # type: ignore[no-any-return]
+    return leaf.in_body(label, of.dtype, of.shape)()  # type: ignore[no-any-return]
 
 
 def close(

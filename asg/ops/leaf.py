@@ -30,11 +30,22 @@ class Input(Op):
     def infer(self) -> TensorType:
         return TensorType(self.dtype, self.shape)
 
+    @staticmethod
+    def in_body(label: str, dtype: DType, shape: Shape) -> Input:
+        """An input of a body."""
+        return BodyInput(label, dtype, shape)
+
     def leaf_label(self) -> str:
         return f"input {self.label!r}"
 
     def flops(self, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> Dim:
         return 0
+
+
+class BodyInput(Input, abstract=True):
+    """An input of the body of a loop or branch, which means nothing outside of it."""
+
+    is_local: ClassVar[bool] = True
 
 
 class State(Op):

@@ -68,6 +68,8 @@ def _constant_nodes(graph: Graph) -> set[Node]:
             continue
         if isinstance(node.op, Constant | Full | Iota):
             known.add(node)
+        elif node.op.category == "control":
+            continue  # how long a loop takes is known when it runs, not here
         elif node.inputs and all(tensor.node in known for tensor in node.inputs):
             known.add(node)
             computed.add(node)

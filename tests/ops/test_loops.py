@@ -118,6 +118,36 @@ def test_passes_enter_bodies() -> None:
     assert [node.op.name for node in loop.body.nodes] == ["input", "input", "add"]
 
 
+def test_a_value_of_a_body_cannot_leak() -> None:
+    leaked = []
+
+    def step(carry: Any, x: Any) -> Any:
+        leaked.append(x)
+        return carry + x, None
+
+    asg.scan(step, 0.0, asg.input("x", (4,)))
+    with pytest.raises(asg.AsgError, match="return it from the function"):
+        asg.Graph(y=leaked[0] * 2.0)
+
+
+def test_a_variable_cannot_be_written_inside_a_body() -> None:
+    total = asg.Variable("total", (), init=0.0, role="statistic")
+
+    def step(carry: Any, x: Any) -> Any:
+        total.write(total.read() + x)
+        return carry + x, None
+
+    with asg.StateTrace() as trace:
+        last, _ = asg.scan(step, 0.0, asg.input("x", (4,)))
+        with pytest.raises(asg.AsgError, match="variables cannot be written inside"):
+            trace.close({"y": last})
+
+
+def test_loops_over_constants_are_not_run_by_the_compiler() -> None:
+    graph = asg.Graph(y=asg.scan(lambda c, _: (c + 1.0, None), 0.0, length=100_000)[0])
+    assert [n.op.name for n in graph.optimize().nodes if n.inputs] == ["scan"]
+
+
 @pytest.mark.parametrize(
     ("build", "error", "words"),
     [
