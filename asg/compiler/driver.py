@@ -47,10 +47,11 @@ class Executable:
         backend: what runs it.
     """
 
-    def __init__(self, graph: Graph, backend: Backend, pipeline: Pipeline) -> None:
-        """Use `asg.compile`."""
+    def __init__(self, graph: Graph, backend: Backend, pipeline: Pipeline, late: Pipeline) -> None:
+        """Use `asg.compile`; ``late`` runs when sizes have become numbers."""
         self.graph = verify(graph)
         self.backend = backend
+        self._late = late
         self.records: list[PassRecord] = []
         self.optimized = run_pipeline(pipeline, graph, self.records.append)
         self._programs: dict[Key, BackendExecutable] = {}
@@ -100,7 +101,7 @@ class Executable:
         types = [tensor.type for tensor in feeds.values()]
         binding = bind_dims(list(feeds), types, shapes, self.graph.checks)
         require_bound(self.optimized, binding)
-        return run_pipeline(late_pipeline(evaluate), specialise(self.optimized, binding))
+        return run_pipeline(self._late, specialise(self.optimized, binding))
 
     def start(self, seed: int = 0, state: Mapping[str, Array] | None = None) -> Session:
         """A session that holds the state arrays between calls.
@@ -124,7 +125,8 @@ def compile(
     Args:
         graph: symbolic sizes are bound at each call, one program per binding, kept.
         backend: "numpy", "jax", the name of an installed plug-in, or a Backend.
-        pipeline: passes instead of the default ones.
+        pipeline: passes instead of the default ones, including those that run again when sizes
+            are known. One of them must lower the graph for the backend.
 
     Raises:
         OperandError: something else than a graph.
@@ -143,8 +145,9 @@ def compile(
             "call what asg.train_step(model, ...) returned with the types of the batch"
         )
     target = load_backend(backend)
-    chosen = default_pipeline(target, evaluate) if pipeline is None else pipeline
-    return Executable(graph, target, chosen)
+    if pipeline is not None:
+        return Executable(graph, target, pipeline, ())
+    return Executable(graph, target, default_pipeline(target, evaluate), late_pipeline(evaluate))
 
 
 def evaluate(graph: Graph) -> list[np.ndarray[Any, Any]]:

@@ -199,6 +199,18 @@ def test_optimize_without_backend_keeps_composites() -> None:
     assert isinstance(graph.optimize("jax"), Graph)
 
 
+def test_no_other_passes_run_when_a_pipeline_is_given() -> None:
+    """Tests of kernels and passes depend on it: what runs is what was asked for."""
+    x = asg.input("x", ("n",))
+    backend = Recorder()
+    graph = asg.Graph(y=asg.exp(x + 0.0) * asg.exp(x + 0.0))
+    for pipeline in ((), None):
+        asg.compile(graph, backend, pipeline)(x=[1.0, 2.0])
+    plain, default = ([node.op.name for node in each.nodes] for each in backend.compiled)
+    assert plain.count("add") == plain.count("exp") == 2
+    assert "add" not in default and default.count("exp") == 1
+
+
 def test_a_pipeline_may_hold_plain_functions() -> None:
     x = asg.input("x", ("n",))
 
