@@ -183,9 +183,20 @@ def zeta_minus_one(k: int) -> float:
 
 
 _TERMS = 10  # of each asymptotic series; enough for arguments from 7.5 on
-_AT_TWO = (1.0 - 0.57721566490153286, *((-1) ** k * zeta_minus_one(k) / k for k in range(2, 27)))
-_STIRLING = tuple(float(bernoulli_number(2 * k) / (2 * k * (2 * k - 1)))
-                  for k in range(1, _TERMS + 1))  # fmt: skip
+
+
+@lru_cache
+def _taylor_at_two() -> tuple[float, ...]:
+    """log gamma(2 + t) / t, as a series in t; up to 1/2 the rest is below rounding."""
+    zetas = ((-1) ** k * zeta_minus_one(k) / k for k in range(2, 27))
+    return (1.0 - 0.57721566490153286, *zetas)
+
+
+@lru_cache
+def _stirling() -> tuple[float, ...]:
+    """B_2k / (2k (2k - 1)): Stirling's series, without the powers of x."""
+    return tuple(float(bernoulli_number(2 * k) / (2 * k * (2 * k - 1)))
+                 for k in range(1, _TERMS + 1))  # fmt: skip
 
 
 class Lgamma(OfFloat):
@@ -218,7 +229,7 @@ def _lgamma_near(x: Tensor) -> Tensor:
     x = where(x < 3.5, x, 2.0)
     nearest = round(x)
     off = x - nearest
-    series = off * horner(_AT_TWO, off)
+    series = off * horner(_taylor_at_two(), off)
     shift = log1p(where(nearest < 3.0, off, x - 2.0))
     moved = where(nearest < 2.0, -shift, where(nearest < 3.0, 0.0, shift))
     return series + moved - log(where(nearest < 1.0, x, 1.0))
@@ -231,7 +242,7 @@ def _lgamma_far(x: Tensor) -> Tensor:
     product = where(small, x * (x + 1.0) * ((x + 2.0) * (x + 3.0)), 1.0)
     z = where(small, x + 4.0, x)
     main = (z - 0.5) * (log(z) - 1.0) + (0.5 * math.log(2 * math.pi) - 0.5)
-    return main + horner(_STIRLING, square(reciprocal(z))) / z - log(product)
+    return main + horner(_stirling(), square(reciprocal(z))) / z - log(product)
 
 
 @public
