@@ -80,12 +80,19 @@ def _needed_order(body: Graph) -> list[Node]:
 
 
 def bodies_of(op: Op) -> list[Graph]:
-    """The graphs among the attributes of an op, those in tuples included."""
+    """The graphs among the attributes of an op, those in tuples of graphs included."""
     found: list[Graph] = []
-    for value in op.attributes().values():
-        items = value if isinstance(value, tuple) else (value,)
-        found.extend(item for item in items if isinstance(item, Graph))
+    for name in op.field_names:
+        value = getattr(op, name)
+        if isinstance(value, Graph):
+            found.append(value)
+        elif _are_graphs(value):
+            found.extend(value)
     return found
+
+
+def _are_graphs(value: Any) -> bool:
+    return type(value) is tuple and bool(value) and isinstance(value[0], Graph)
 
 
 def with_bodies(graph: Graph) -> Iterator[Graph]:
@@ -120,7 +127,7 @@ def with_mapped_bodies(op: Op, function: Callable[[Graph], Graph]) -> Op:
     for name, value in op.attributes().items():
         if isinstance(value, Graph):
             changed: Any = function(value)
-        elif isinstance(value, tuple) and any(isinstance(item, Graph) for item in value):
+        elif _are_graphs(value):
             changed = tuple(function(item) for item in value)
         else:
             continue

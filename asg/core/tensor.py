@@ -277,7 +277,7 @@ class TensorMethods:
         return service("run")(self, feeds or {}, backend=backend)
 
     def __bool__(self) -> bool:
-        _not_run_yet("take the truth of a tensor", "use asg.where inside the graph")
+        _not_run_yet("take the truth of a tensor", "use asg.where or asg.cond inside the graph")
 
     def __float__(self) -> float:
         _not_run_yet("convert a tensor to float")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asg.core.convert import as_tensor
-from asg.core.dim import Dim, SymbolicDim
+from asg.core.dim import Dim, SymbolicDim, dim_max
 from asg.core.dtype import int32
 from asg.core.errors import DtypeError, NotDifferentiable, OperandError
 from asg.core.explain import made_by
@@ -25,7 +25,7 @@ from asg.core.registry import public
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem, as_shape
 from asg.ops.branches import cond
-from asg.ops.leaf import iota
+from asg.ops.leaf import dim_size, iota
 from asg.ops.loops import body_flops, next_values, refill, scan, tensors_of
 
 if TYPE_CHECKING:
@@ -170,10 +170,7 @@ def fori_loop(
     """
     if isinstance(lower, int | SymbolicDim) and isinstance(upper, int | SymbolicDim | str):
         (end,) = as_shape((upper,))
-        length = end - lower
-        if isinstance(length, int):
-            length = max(length, 0)
-        places = iota((length,)) + _as_integer(lower)
+        places = iota((dim_max(0, end - lower),)) + _as_integer(lower)
         return scan(lambda c, i: (body_function(i, c), None), init, places)[0]
     start, stop = _as_integer(lower), _as_integer(upper)
     return while_loop(
@@ -182,8 +179,6 @@ def fori_loop(
 
 
 def _as_integer(bound: Any) -> Tensor:
-    from asg.ops.leaf import dim_size
-
     tensor = dim_size(bound) if isinstance(bound, SymbolicDim) else as_tensor(bound)
     if tensor.ndim or not tensor.dtype.is_integer:
         raise TypeProblem(f"a bound is {tensor.type}, an integer scalar is needed",

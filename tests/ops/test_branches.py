@@ -59,7 +59,8 @@ def test_loops_by_counter_agree_whatever_the_bounds_are(backend: str) -> None:
         given = given * 0.5 + i
     for each in found:
         np.testing.assert_allclose(each, given, rtol=1e-6)
-    assert asg.run(asg.fori_loop(4, 1, step, x), {x: given}).tolist() == given.tolist()
+    for none in (asg.fori_loop(4, 1, step, x), asg.fori_loop(7, x.shape[0], step, x)):
+        assert asg.run(none, {x: given}, backend=backend).tolist() == given.tolist()
 
 
 def test_map_is_differentiable() -> None:
@@ -79,6 +80,14 @@ def test_branches_keep_through_text_and_passes() -> None:
     assert "multiply" not in str(graph.optimize())
     run = asg.compile(asg.parse(text))
     assert run(x=np.zeros(2, np.float32), p=np.array(False))["y"].tolist() == [2.0, 2.0]
+
+
+def test_branches_are_graphs_of_the_document() -> None:
+    x, p = asg.input("x", ("n",)), asg.input("p", (), asg.bool_)
+    document = asg.describe.describe(asg.Graph(y=asg.cond(p, lambda: x * 2.0, lambda: asg.exp(x))))
+    (entry,) = [node for node in document["nodes"] if node["bodies"]]
+    assert entry["bodies"] == {"branches.0": 0, "branches.1": 1}
+    assert [body["name"] for body in document["bodies"]] == ["if_false", "if_true"]
 
 
 def refused() -> list[Any]:
