@@ -62,13 +62,11 @@ def _is_first(x: Tensor, axis: int, reverse: bool) -> Tensor:
 def previous(x: Tensor, axis: int, reverse: bool, start: bool | int | float) -> Tensor:
     """For every element the one before it in the direction of the scan; ``start`` for the first."""
     size = x.shape[axis]
-    if size == 0:
-        return x
     edge = full((*x.shape[:axis], 1, *x.shape[axis + 1 :]), start, x.dtype)
     if reverse:
-        moved = concat([Slice.along(axis, 1, size, x), edge], axis)
+        moved = Slice.along(axis, 1, size + 1, concat([x, edge], axis))
     else:
-        moved = concat([edge, Slice.along(axis, 0, size - 1, x)], axis)
+        moved = Slice.along(axis, 0, size, concat([edge, x], axis))
     return respelled(moved, x.shape)
 
 

@@ -1,9 +1,10 @@
 """Sorting, searching and counting.
 
 The order of equal elements is kept, in both directions; NaN comes last, in both directions, and
--0.0 equals 0.0. Places are int32. Sorted values are gathered by the permutation, so their gradient
-goes back through it. Results whose length the data decide (`nonzero`, `unique`) have a given size:
-what is left over is marked, what does not fit is cut off.
+-0.0 equals 0.0 (which of the two `sort` gives first is not specified). Places are int32. Sorted
+values are gathered by the permutation, so their gradient goes back through it. Results whose length
+the data decide (`nonzero`, `unique`) have a given size: what is left over is marked, what does not
+fit is cut off.
 """
 
 from __future__ import annotations

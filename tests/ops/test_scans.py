@@ -79,6 +79,16 @@ def test_cumulative_maximum_of_nan_is_nan_from_there_on() -> None:
         )
 
 
+@pytest.mark.parametrize("name", ["cumsum", "cumprod", "cummax", "cummin", "logcumsumexp"])
+def test_an_axis_may_turn_out_to_be_empty(name: str) -> None:
+    x = asg.input("x", (asg.dim("n", minimum=0),), "float64")
+    y = getattr(asg, name)(x)
+    tensors = [y, asg.grad((y * y).sum(), x), asg.cumsum(x, exclusive=True)]
+    for size in (0, 1, 3):
+        found = asg.run(tensors, {x: np.arange(size, dtype=np.float64)})
+        assert [each.shape for each in found] == [(size,)] * 3
+
+
 def matrix(dtype: str = "float32") -> asg.Tensor:
     return asg.input("x", (2, 3), dtype)
 

@@ -84,6 +84,23 @@ def test_distinct_elements_rebuild_the_tensor(backend: str) -> None:
     assert np.array_equal(found[2][: len(exact[1])], exact[1]) and found[2].sum() == 30
 
 
+@BACKENDS
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", "uint8", "int64", "bool"])
+def test_sorted_values_are_those_that_the_places_name(dtype: str, backend: str) -> None:
+    x = asg.input("x", (4, 30), dtype)
+    draw = np.random.default_rng(4).integers(0, 50, (4, 30)) - 20
+    numbers = draw.astype(x.dtype.numpy)
+    if x.dtype.is_float:
+        numbers[1, 3] = NAN
+    for descending in (False, True):
+        for axis in (0, 1):
+            places = asg.argsort(x, axis, descending)
+            pair = [asg.sort(x, axis, descending), asg.take_along_axis(x, places, axis)]
+            found = asg.run(pair, {x: numbers}, backend=backend)
+            wide = [np.asarray(each).astype(np.float64) for each in found]
+            assert np.array_equal(wide[0], wide[1], equal_nan=True)
+
+
 def test_a_composite_keeps_its_name() -> None:
     x = asg.input("x", (3,))
     assert asg.sort(x).node.op.name == "sort"

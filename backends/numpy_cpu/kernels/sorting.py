@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from asg.core.dtype import as_dtype, bfloat16
+from asg.core.op import Op
+from asg.core.types import TensorType
 from asg.ops import sorting as ops
 
 from ..kernel import Array, Call, Scratch, kernel
@@ -34,6 +36,20 @@ def argsort(
 
 def _argsort(rows: Array, out: Array) -> None:
     np.copyto(out, np.argsort(rows, axis=-1, kind="stable"), casting="unsafe")
+
+
+def _ordered_by_numpy(op: Op, types: tuple[TensorType, ...]) -> bool:
+    return types[0].dtype is not bfloat16
+
+
+@kernel(ops.Sort, inplace=True, accepts=_ordered_by_numpy)
+def sort(op: ops.Sort, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
+    """In the output, and without places; descending as what is turned around, with NaN last."""
+    (x,), (out,) = inputs, outputs
+    if not op.descending:
+        return [(np.copyto, (out, x)), (out.sort, (op.axis,))]
+    turn = np.negative if out.dtype.kind == "f" else np.invert
+    return [(turn, (x, out)), (out.sort, (op.axis,)), (turn, (out, out))]
 
 
 @kernel(ops.SearchSorted)
