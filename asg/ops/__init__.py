@@ -203,6 +203,7 @@ from asg.ops.scans import (
     linear_recurrence,
     logcumsumexp,
 )
+from asg.ops.sequences import ctc_loss
 from asg.ops.shape import (
     assume_shape,
     broadcast_arrays,
@@ -248,8 +249,8 @@ __all__ = [
     "bitwise_xor", "broadcast_arrays", "broadcast_to", "cbrt", "ceil", "celu", "checkpoint",
     "cholesky", "clip", "concat", "concatenate", "cond", "constant", "conv1d", "conv2d", "conv3d",
     "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "copysign", "cos", "cosh",
-    "cosine_embedding_loss", "count_nonzero", "cross", "cross_entropy", "cummax", "cummin",
-    "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "custom_vjp", "det", "diag",
+    "cosine_embedding_loss", "count_nonzero", "cross", "cross_entropy", "ctc_loss", "cummax",
+    "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "custom_vjp", "det", "diag",
     "diag_embed", "diagonal", "dice_loss", "diff", "digamma", "dim_size", "divide", "dot",
     "dropout", "eigh", "eigvalsh", "einsum", "elu", "equal", "erf", "erfc", "erfinv", "exp", "exp2",
     "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide", "focal_loss", "fold_in",
