@@ -43,7 +43,7 @@ class Uniform(FromKey):
 
     def infer(self, key: TensorType) -> TensorType:
         require_key(key)
-        _require_float(self.dtype)
+        require_float_dtype(self.dtype)
         _require_interval(self.low, self.high, self.dtype)
         return TensorType(self.dtype, self.shape)
 
@@ -74,7 +74,7 @@ class Normal(FromKey):
 
     def infer(self, key: TensorType) -> TensorType:
         require_key(key)
-        _require_float(self.dtype)
+        require_float_dtype(self.dtype)
         return TensorType(self.dtype, self.shape)
 
     def decompose(self, key: Tensor) -> Tensor:
@@ -157,7 +157,8 @@ class Dropout(Op):
 # -- checks --------------------------------------------------------------------------------------
 
 
-def _require_float(dtype: DType) -> None:
+def require_float_dtype(dtype: DType) -> None:
+    """What numbers are drawn in is floating."""
     if not dtype.is_float:
         raise TypeProblem(f"dtype is {dtype.name}", "choose a floating dtype", DtypeError)
 
@@ -240,8 +241,12 @@ def normal(key: Any, shape: Any, mean: Any = 0.0, std: Any = 1.0, dtype: Any = f
     >>> bool(abs(x.mean() - 5) < 0.1 and abs(x.std() - 1) < 0.1)
     True
     """
-    result = Normal(as_shape(shape), as_dtype(dtype))(key)
-    result = result if _is_number(std, 1.0) else result * std
+    return scaled_and_shifted(Normal(as_shape(shape), as_dtype(dtype))(key), mean, std)
+
+
+def scaled_and_shifted(x: Tensor, mean: Any, std: Any) -> Tensor:
+    """``mean + std * x``; x itself for the numbers 0 and 1."""
+    result = x if _is_number(std, 1.0) else x * std
     return result if _is_number(mean, 0.0) else result + mean
 
 

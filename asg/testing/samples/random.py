@@ -38,11 +38,11 @@ def _blocks(key: Array, count: int) -> list[tuple[int, int]]:
     return [threefry(key, counter) for counter in range(count)]
 
 
-def _keys(key: Array, count: int) -> Array:
+def keys_of(key: Array, count: int) -> Array:
     return np.array(_blocks(key, count), np.uint32).reshape(count, 2)
 
 
-def _bits(key: Array, shape: tuple[int, ...], dtype: DType = uint32) -> Array:
+def bits_of(key: Array, shape: tuple[int, ...], dtype: DType = uint32) -> Array:
     blocks = _blocks(key, int(np.prod(shape)))
     if dtype is uint64:
         numbers = [high << 32 | low for high, low in blocks]
@@ -51,15 +51,15 @@ def _bits(key: Array, shape: tuple[int, ...], dtype: DType = uint32) -> Array:
     return np.array(numbers, dtype.numpy).reshape(shape)
 
 
-def _unit(key: Array, shape: tuple[int, ...], dtype: DType) -> Array:
+def units_of(key: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     digits = {float16: 11, bfloat16: 8, float32: 24, float64: 53}[dtype]
     word = uint64 if dtype is float64 else uint32
-    kept = _bits(key, shape, word) >> np.array(word.bits - digits, word.numpy)
+    kept = bits_of(key, shape, word) >> np.array(word.bits - digits, word.numpy)
     return np.asarray(kept.astype(np.float64) * 2.0**-digits)
 
 
 def _uniform(op: Uniform, shape: tuple[int, ...]) -> Callable[..., Any]:
-    return lambda key: (_unit(key, shape, op.dtype) * (op.high - op.low) + op.low).astype(
+    return lambda key: (units_of(key, shape, op.dtype) * (op.high - op.low) + op.low).astype(
         op.dtype.numpy
     )
 
@@ -67,7 +67,7 @@ def _uniform(op: Uniform, shape: tuple[int, ...]) -> Callable[..., Any]:
 def _normal(op: Normal, shape: tuple[int, ...]) -> Callable[..., Any]:
     def value(key: Array) -> Any:
         wide = float64 if op.dtype is float64 else float32
-        u, v = (_unit(each, shape, wide) for each in _keys(key, 2))
+        u, v = (units_of(each, shape, wide) for each in keys_of(key, 2))
         return (np.sqrt(-2.0 * np.log1p(-u)) * np.cos(2.0 * np.pi * v)).astype(op.dtype.numpy)
 
     return value
@@ -75,8 +75,8 @@ def _normal(op: Normal, shape: tuple[int, ...]) -> Callable[..., Any]:
 
 def _randint(op: RandInt, shape: tuple[int, ...]) -> Callable[..., Any]:
     def value(key: Array) -> Any:
-        first, second = _keys(key, 2)
-        pairs = zip(_bits(first, shape).flat, _bits(second, shape).flat, strict=True)
+        first, second = keys_of(key, 2)
+        pairs = zip(bits_of(first, shape).flat, bits_of(second, shape).flat, strict=True)
         span = op.high - op.low
         multiplier = (2**16 % span) ** 2 % 2**32 % span
         numbers = [
@@ -92,7 +92,7 @@ def _sized(op: Op, oracle: Callable[..., Any], key: Array = KEY) -> Sample:
 
 
 def _random_bits(shape: tuple[int, ...], dtype: DType, key: Array = KEY) -> Sample:
-    return _sized(RandomBits(shape, dtype), lambda k: _bits(k, shape, dtype), key)
+    return _sized(RandomBits(shape, dtype), lambda k: bits_of(k, shape, dtype), key)
 
 
 register_samples(
@@ -103,8 +103,8 @@ register_samples(
         _random_bits((3, 7), uint64),
         _random_bits((20,), uint8),
         _random_bits((2500,), uint32),
-        Sample(SplitKey(2), (KEY,), lambda key: _keys(key, 2), ((2,),)),
-        Sample(SplitKey(11), (ZERO,), lambda key: _keys(key, 11), ((2,),)),
+        Sample(SplitKey(2), (KEY,), lambda key: keys_of(key, 2), ((2,),)),
+        Sample(SplitKey(11), (ZERO,), lambda key: keys_of(key, 11), ((2,),)),
         Sample(FoldIn(), (KEY, np.array(7, np.uint32)),
                lambda key, data: np.array(threefry(key, int(data)), np.uint32), ((2,), ())),
         Sample(FoldIn(), (ZERO, np.array(2**32 - 1, np.uint32)),
@@ -123,7 +123,7 @@ register_samples(
         ),
         _sized(Normal((0, 2)), _normal(Normal((0, 2)), (0, 2))),
         *(
-            _sized(Bernoulli((4, 5), p), lambda key, p=p: _unit(key, (4, 5), float32) < p)
+            _sized(Bernoulli((4, 5), p), lambda key, p=p: units_of(key, (4, 5), float32) < p)
             for p in (0.0, 0.3, 1.0)
         ),
         *(
@@ -140,7 +140,7 @@ def _dropout(op: Dropout) -> Callable[..., Any]:
         kept = 1.0 - op.rate
         scaled = x / kept if kept else x
         # The op says 24 bits of probability, so the limit is the float32 one.
-        return np.where(_unit(key, x.shape, float32) < np.float32(kept), scaled, 0.0)
+        return np.where(units_of(key, x.shape, float32) < np.float32(kept), scaled, 0.0)
 
     return value
 
