@@ -114,20 +114,21 @@ def _backward(
     named = dict(zip(results, values, strict=True))
     body = body_of([*carries, *elements, *leaves], named, captured)
     stacked = [*given, *(inputs[places[t]] for t in again), *stacked_values(op, inputs, kept)]
-    scan = Scan(body, op.length, len(carries), len(stacked), not op.reverse)
+    scan = Scan(body, op.length, len(carries), len(stacked), not op.reverse, op.checkpoint)
     return scan.apply(*first, *stacked, *(inputs[places[t]] for t in captured))
 
 
 class _Forward:
     """Says of a tensor whether it is a value of the forward body that changes from step to step.
 
-    What depends on captured values alone is computed again in the backward body.
+    What depends on captured values alone is computed again in the backward body, as is, with
+    ``checkpoint``, everything but the inputs.
     """
 
     def __init__(self, op: Scan) -> None:
         self.inputs = set(op.body.inputs)
         self.changing: set[Tensor] = set(op.body.inputs[: op.carries + op.stacked])
-        for node in op.body.nodes:
+        for node in () if op.checkpoint else op.body.nodes:
             if any(tensor in self.changing for tensor in node.inputs):
                 self.changing.update(node.outputs)
 
@@ -151,7 +152,7 @@ def stacked_values(op: Scan, inputs: Tensors, values: Tensors) -> tuple[Tensor, 
     part = Body.of([body.inputs[i] for i in used], outputs, names, (), body.name,
                    [body.input_names[i] for i in used])  # fmt: skip
     stacked = sum(op.is_stacked(i) for i in used)
-    scan = Scan(part, op.length, len(carried), stacked, op.reverse)
+    scan = Scan(part, op.length, len(carried), stacked, op.reverse, op.checkpoint)
     return scan.apply(*(inputs[i] for i in used))[len(carried) :]
 
 

@@ -38,7 +38,8 @@ class Scan(Op):
     Outputs: the last values of the carries, then the stacked y. ``reverse`` counts t down; x and
     y keep their places. With a length of 0 the carries come out as they went in.
 
-    The gradient is a scan as well, in the other direction; see `asg.autodiff.loops`.
+    The gradient is a scan as well, in the other direction; see `asg.autodiff.loops`. With
+    ``checkpoint`` it computes the body again and keeps nothing of a step but its carries.
     """
 
     body: Graph
@@ -46,6 +47,7 @@ class Scan(Op):
     carries: int
     stacked: int
     reverse: bool = False
+    checkpoint: bool = False
     category: ClassVar[str] = "control"
 
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
@@ -107,6 +109,7 @@ def scan(
     xs: Any = None,
     length: Dim | str | None = None,
     reverse: bool = False,
+    checkpoint: bool = False,
 ) -> tuple[Any, Any]:
     """``carry, y = function(carry, x)`` for every x of ``xs`` along axis 0; (last carry, all y).
 
@@ -119,6 +122,8 @@ def scan(
         xs: what is run over, the same kinds; every tensor has the scan's length on axis 0.
         length: the number of steps; needed when ``xs`` is None. May be symbolic.
         reverse: run from the last element to the first; y keep the places of their x.
+        checkpoint: the gradient computes each step again instead of keeping its intermediate
+            values: less memory, more time.
 
     Returns:
         The last carry, in the structure of ``init``, and y stacked along axis 0, in the structure
@@ -148,7 +153,7 @@ def scan(
     stacked = tensors_of("y", y)
     inputs = [*carry.values(), *element.values()]
     body, captured = close(inputs, results | stacked, made_outside(floor, inputs))
-    op = Scan(body, size, len(carry), len(element), bool(reverse))
+    op = Scan(body, size, len(carry), len(element), bool(reverse), bool(checkpoint))
     outputs = op.apply(*first.values(), *given.values(), *captured)
     return (
         refill(init, dict(zip(carry, outputs, strict=False))),

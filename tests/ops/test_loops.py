@@ -118,6 +118,21 @@ def test_passes_enter_bodies() -> None:
     assert [node.op.name for node in loop.body.nodes] == ["input", "input", "add"]
 
 
+def test_checkpoint_keeps_nothing_but_carries() -> None:
+    w, xs = asg.input("w", (3, 3)), asg.input("xs", (4, 3))
+    kept, values = [], []
+    for checkpoint in (False, True):
+        step = lambda c, x: (asg.tanh(asg.exp(c @ w) * x), None)  # noqa: E731
+        last, _ = asg.scan(step, asg.ones((3,)), xs, checkpoint=checkpoint)
+        slope = asg.grad(last.sum(), w)
+        backward: Any = slope.node.op
+        kept.append(backward.stacked)
+        feeds = {w: np.full((3, 3), 0.1, np.float32), xs: np.ones((4, 3), np.float32)}
+        values.append(asg.run(slope, feeds))
+    assert kept == [4, 2]  # x and carry; with two intermediate values
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-6)
+
+
 def test_a_value_of_a_body_cannot_leak() -> None:
     leaked = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from asg.core.tensor import Tensor
 from asg.ops.branches import cond, switch
 from asg.ops.elementwise_unary import exp, tanh
 from asg.ops.leaf import constant, input
-from asg.ops.loops import scan
+from asg.ops.loops import Scan, scan
 from asg.ops.reduce import sum
 from asg.ops.while_loops import while_loop
 from asg.testing.sample import Array, Sample, register_samples
@@ -49,6 +50,11 @@ def _recurrent_oracle(h: Array, xs: Array, w: Array, u: Array) -> tuple[Array, A
         stacked.append(after * h)
         h = after
     return h, np.array(stacked).reshape(len(xs), *h.shape)
+
+
+def _checkpointed(op: Op) -> Op:
+    assert isinstance(op, Scan)
+    return replace(op, checkpoint=True)
 
 
 def _backwards(xs: Any) -> Tensor:
@@ -181,6 +187,9 @@ register_samples(
                (_numbers(2), _numbers(2, 3, 2), 0.5 * _numbers(2)), _nested_oracle,
                (("n",), ("a", "b", "n"), ("n",)),
                _op(_nested, ("n",), ("a", "b", "n"), ("n",)), label="nested"),
+        Sample(_checkpointed(_op(_recurrent, (2,), (2, 2), (2, 2), (2,))),
+               (_numbers(2), _numbers(2, 2), _numbers(2, 2), _numbers(2)), _recurrent_oracle,
+               None, label="checkpoint"),
         Sample(_op(_recurrent, (2,), (0, 2), (2, 2), (2,)),
                (_numbers(2), _numbers(0, 2), _numbers(2, 2), _numbers(2)), _recurrent_oracle,
                None, label="no steps"),
