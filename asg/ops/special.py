@@ -99,38 +99,35 @@ def erfc(x: Any) -> Tensor:
 
 
 class Erfinv(OfFloat):
-    """The x with erf(x) = y: infinite at -1 and 1, NaN beyond.
+    """The y with erf(y) = x: infinite at -1 and 1, NaN beyond.
 
     Start: Winitzki's formula (2008), exact to 2e-3; then two steps of Halley's method, each of
-    which cubes the error, on erf(x) - |y| or, near 1, on (1 - |y|) - erfc(x), which does not
+    which cubes the error, on erf(y) - |x| or, near 1, on (1 - |x|) - erfc(y), which does not
     cancel. The steps, not the start, are differentiated.
     """
 
-    def decompose(self, y: Tensor) -> Tensor:
-        wide = widened(y)
+    def decompose(self, x: Tensor) -> Tensor:
+        wide = widened(x)
         size = abs(wide)
         inside = size < 1.0
         size = where(inside, size, 0.5)
-        x = stop_gradient(_winitzki(size))
+        y = stop_gradient(_winitzki(size))
         for _ in range(2 if wide.dtype is float64 else 1):
-            miss = where(size < 0.5, erf(x) - size, (1.0 - size) - Erfc()(x))
-            step = miss * (math.sqrt(math.pi) / 2) * exp(square(x))
-            x = x - step / (1.0 + x * step)
+            miss = where(size < 0.5, erf(y) - size, (1.0 - size) - Erfc()(y))
+            step = miss * (math.sqrt(math.pi) / 2) * exp(square(y))
+            y = y - step / (1.0 + y * step)
         edge = where(equal(abs(wide), 1.0), float("inf"), float("nan"))
-        return (sign(wide) * where(inside, x, edge)).astype(y.dtype)
-
-    def infer(self, y: TensorType) -> TensorType:
-        return y.require_float("y")
+        return (sign(wide) * where(inside, y, edge)).astype(x.dtype)
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
-        (x,), (dy,) = outputs, cotangents
-        return [dy * (math.sqrt(math.pi) / 2 * exp(square(x)))]
+        (y,), (dy,) = outputs, cotangents
+        return [dy * (math.sqrt(math.pi) / 2 * exp(square(y)))]
 
 
-def _winitzki(y: Tensor) -> Tensor:
-    """sqrt(sqrt(b**2 - l / a) - b) with l = log(1 - y**2), b = 2 / (pi a) + l / 2, a = 0.147."""
+def _winitzki(x: Tensor) -> Tensor:
+    """sqrt(sqrt(b**2 - l / a) - b) with l = log(1 - x**2), b = 2 / (pi a) + l / 2, a = 0.147."""
     a = 0.147
-    logarithm = log1p(-square(y))
+    logarithm = log1p(-square(x))
     b = 2 / (math.pi * a) + logarithm / 2
     excess = -logarithm / a
     root = sqrt(square(b) + excess)
@@ -138,14 +135,14 @@ def _winitzki(y: Tensor) -> Tensor:
 
 
 @public
-def erfinv(y: Any) -> Tensor:
-    """The number whose error function is y: infinite at -1 and 1, NaN beyond.
+def erfinv(x: Any) -> Tensor:
+    """The number whose error function is x: infinite at -1 and 1, NaN beyond.
 
     >>> import asg
     >>> asg.run(asg.erfinv([0.0, 1.0, 2.0]), {}).tolist()
     [0.0, inf, nan]
     """
-    return Erfinv()(y)
+    return Erfinv()(x)
 
 
 # -- gamma function -------------------------------------------------------------------------------
