@@ -174,3 +174,23 @@ X, W = (2, 4, 6, 6), (8, 4, 3, 3)
 def test_wrong_uses_are_refused(wrong: Callable[[Any, Any], Any], message: str) -> None:
     with pytest.raises(asg.AsgError, match=message):
         wrong(asg.input("x", X), asg.input("w", W))
+
+
+def test_a_network_of_symbolic_sizes_has_the_gradients_of_literal_ones() -> None:
+    generator = np.random.default_rng(0)
+    weights = [generator.normal(size=s) for s in ((4, 2, 3, 3), (4, 2, 3, 2), (4, 3, 2, 2))]
+
+    def slopes(shape: tuple[int | str, ...]) -> list[Any]:
+        x = asg.input("x", shape, "float64")
+        parameters = [asg.input(f"w{i}", w.shape, "float64") for i, w in enumerate(weights)]
+        y = asg.tanh(asg.conv2d(x, parameters[0], stride=2, padding="same"))
+        y = asg.conv2d(asg.max_pool2d(y, 2, 1), parameters[1], padding=1, groups=2)
+        y = asg.conv_transpose2d(asg.avg_pool2d(y, 2, ceil_mode=True), parameters[2], stride=2)
+        inner = asg.grad((y * y).sum(), [x, *parameters])
+        outer = asg.grad(sum((each**2).sum() for each in inner), [x, *parameters])
+        feeds = {"x": array, **{f"w{i}": w for i, w in enumerate(weights)}}
+        return asg.run([*inner, *outer], feeds)
+
+    array = generator.normal(size=(2, 2, 9, 8))
+    for one, other in zip(slopes(("n", 2, "h", "w")), slopes((2, 2, 9, 8)), strict=True):
+        np.testing.assert_allclose(one, other, 1e-9, 1e-9)
