@@ -189,7 +189,7 @@ def test_a_network_of_symbolic_sizes_has_the_gradients_of_literal_ones() -> None
         inner = asg.grad((y * y).sum(), [x, *parameters])
         outer = asg.grad(sum((each**2).sum() for each in inner), [x, *parameters])
         feeds = {"x": array, **{f"w{i}": w for i, w in enumerate(weights)}}
-        return asg.run([*inner, *outer], feeds)
+        return list(asg.run([*inner, *outer], feeds))
 
     array = generator.normal(size=(2, 2, 9, 8))
     for one, other in zip(slopes(("n", 2, "h", "w")), slopes((2, 2, 9, 8)), strict=True):
