@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from asg.core.convert import as_operands, as_tensor
 from asg.core.dim import Dim, as_dim, known_less
-from asg.core.dtype import fits
+from asg.core.dtype import fits, int32
 from asg.core.errors import DtypeError, OperandError
 from asg.core.registry import public
 from asg.core.tensor import Tensor
@@ -134,6 +134,65 @@ class Pad(ShapeOp):
         (x,) = inputs
         stop = tuple(low + size for low, size in zip(self.before, x.shape, strict=True))
         return [Slice(self.before, stop, (1,) * x.ndim)(cotangents[0])]
+
+
+class PadCopies(ShapeOp):
+    """x with copies of its elements around it: ``reflect``, ``replicate`` or ``circular``.
+
+    Of ``1 2 3`` with two elements before it: ``3 2 | 1 2 3``, ``1 1 | 1 2 3``, ``2 3 | 1 2 3``.
+    """
+
+    before: Shape
+    after: Shape
+    mode: str
+
+    def infer(self, x: TensorType) -> TensorType:
+        if self.mode not in ("reflect", "replicate", "circular"):
+            raise TypeProblem(
+                f"mode is {self.mode!r}",
+                "choose constant, reflect, replicate (edge) or circular (wrap)", OperandError,
+            )  # fmt: skip
+        padded = Pad(self.before, self.after).infer(x.with_dtype(int32))
+        for axis, size in enumerate(x.shape):
+            for width in (self.before[axis], self.after[axis]):
+                self._require_room(width, size, axis)
+        return x.with_shape(padded.shape)
+
+    def _require_room(self, width: Dim, size: Dim, axis: int) -> None:
+        reason = f"axis {axis} of size {size} has too few elements for {self.mode} by {width}"
+        if width == 0:
+            return
+        if self.mode == "replicate":
+            require_less_equal(1, size, reason)
+        else:
+            most = size - 1 if self.mode == "reflect" else size
+            require_less_equal(width, most, reason, "pad in several steps")
+
+    def decompose(self, x: Tensor) -> Tensor:
+        wanted = self.infer(x.type).shape
+        for axis, (low, high) in enumerate(zip(self.before, self.after, strict=True)):
+            if low != 0 or high != 0:
+                x = Concat(axis)(*self._parts(x, axis, low, high))
+        return x if x.shape == wanted else AssumeShape(wanted)(x)
+
+    def _parts(self, x: Tensor, axis: int, low: Dim, high: Dim) -> Tensors:
+        size = x.shape[axis]
+        if self.mode == "replicate":
+            shapes = [(*x.shape[:axis], width, *x.shape[axis + 1 :]) for width in (low, high)]
+            edges = Slice.along(axis, 0, 1, x), Slice.along(axis, size - 1, size, x)
+            first, last = (_one_thick(edge, axis) for edge in edges)
+            return BroadcastTo(shapes[0])(first), x, BroadcastTo(shapes[1])(last)
+        if self.mode == "circular":
+            return Slice.along(axis, size - low, size, x), x, Slice.along(axis, 0, high, x)
+        mirror = Flip((axis,))
+        before = mirror(Slice.along(axis, 1, low + 1, x))
+        return before, x, mirror(Slice.along(axis, size - 1 - high, size - 1, x))
+
+
+def _one_thick(x: Tensor, axis: int) -> Tensor:
+    """x, of which it is known that it has one element along ``axis``, saying so."""
+    wanted = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    return x if x.shape == wanted else AssumeShape(wanted)(x)
 
 
 class Flip(ShapeOp):
@@ -285,25 +344,43 @@ def flip(x: Any, axis: Any = None) -> Tensor:
 
 
 @public
-def pad(x: Any, pad_width: Any, value: bool | int | float = 0) -> Tensor:
-    """x with elements equal to ``value`` added around it.
+def pad(
+    x: Any, pad_width: Any, value: bool | int | float | None = None, mode: str = "constant"
+) -> Tensor:
+    """x with elements added around it: equal to ``value``, or copied from x.
 
     Args:
         x: any tensor.
         pad_width: one width for all sides; or (before, after) for every axis; or a list with one
             such pair per axis. Widths may be symbolic, never negative.
-        value: a Python number that fits the dtype of x.
+        value: a Python number that fits the dtype of x; 0 unless given.
+        mode: "constant"; "reflect" (mirrored at the border element, which is not repeated: widths
+            are below the size); "replicate", also "edge" (the border element repeated);
+            "circular", also "wrap" (x repeated: widths are at most the size).
+
+    Raises:
+        ShapeError: a width is larger than the mode allows.
+        OperandError: an unknown mode, or a value in a mode that copies.
 
     >>> import asg
     >>> asg.pad(asg.input("x", ("n", 3)), ((1, 2), (0, "n"))).shape
     (Dim('n + 3'), Dim('n + 3'))
+    >>> asg.run(asg.pad(asg.constant([1, 2, 3]), 2, mode="reflect")).tolist()
+    [3, 2, 1, 2, 3, 2, 1]
     """
     x = as_tensor(x)
     pairs = _width_pairs(pad_width, x.ndim)
     for width in (width for pair in pairs for width in pair):
         if known_less(width, 0):
             raise TypeProblem(f"width {width} is negative", "slice x to remove elements")
-    return Pad(tuple(low for low, _ in pairs), tuple(high for _, high in pairs), value)(x)
+    before, after = tuple(low for low, _ in pairs), tuple(high for _, high in pairs)
+    if mode == "constant":
+        return Pad(before, after, 0 if value is None else value)(x)
+    if value is not None:
+        raise TypeProblem(
+            f"value {value!r} is not used in mode {mode!r}", "leave it out", OperandError
+        )
+    return PadCopies(before, after, {"edge": "replicate", "wrap": "circular"}.get(mode, mode))(x)
 
 
 def _width_pairs(widths: Any, ndim: int) -> list[tuple[Dim, Dim]]:

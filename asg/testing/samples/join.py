@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from asg.core.types import as_shape
-from asg.ops.join import Concat, Flip, Pad, Split
+from asg.ops.join import Concat, Flip, Pad, PadCopies, Split
 from asg.testing.sample import Array, Sample, register_samples
 
 
@@ -39,6 +39,15 @@ register_samples(
                lambda x: np.pad(x, ((0, 0), (1, 2), (1, 0)), constant_values=7), None),
         Sample(Pad((), (), 0), (_numbers(),), np.copy, None),
         Sample(Pad((2,), (0,), 1), (_numbers(0),), lambda x: np.ones(2), None),
+        Sample(PadCopies((1, 0), (2, 3), "reflect"), (_numbers(3, 4),),
+               lambda x: np.pad(x, ((1, 2), (0, 3)), "reflect"), (("n", "m"),)),
+        Sample(PadCopies((2, 1), (0, 4), "replicate"), (_numbers(2, 3),),
+               lambda x: np.pad(x, ((2, 0), (1, 4)), "edge"), (("n", "m"),)),
+        Sample(PadCopies((0, 3), (2, 1), "circular"), (_numbers(2, 3),),
+               lambda x: np.pad(x, ((0, 2), (3, 1)), "wrap"), (("n", "m"),)),
+        Sample(PadCopies((), (), "reflect"), (_numbers(),), np.copy, None),
+        Sample(PadCopies((0, 1), (0, 1), "replicate"), (np.zeros((0, 2), np.int32),),
+               lambda x: np.zeros((0, 4), np.int32), None),
         Sample(Flip((0, 1)), (_numbers(2, 3),), lambda x: x[::-1, ::-1], (("a", "b"),)),
         Sample(Flip((1,)), (_numbers(2, 3),), np.fliplr, (("a", "b"),)),
         Sample(Flip(()), (_numbers(),), np.copy, None),
