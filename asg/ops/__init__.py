@@ -194,6 +194,7 @@ from asg.ops.positions import alibi_bias, rope, sinusoidal_positions
 from asg.ops.pseudoinverses import lstsq, pinv
 from asg.ops.random import fold_in, random_bits, random_key, split_key
 from asg.ops.reduce import all, any, argmax, argmin, max, min, prod, sum
+from asg.ops.resampling import grid_sample, resize
 from asg.ops.scans import (
     cummax,
     cummin,
@@ -268,13 +269,13 @@ __all__ = [
     "einsum", "elu", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims", "expm1",
     "exponential", "flatten", "flip", "floor", "floor_divide", "focal_loss", "fold", "fold_in",
     "fori_loop", "full", "full_like", "gamma", "gaussian_nll_loss", "geglu", "gelu", "glu",
-    "greater", "greater_equal", "group_norm", "gumbel", "hardshrink", "hardsigmoid", "hardswish",
-    "hardtanh", "heaviside", "hinge_embedding_loss", "hinge_loss", "huber_loss", "hypot", "input",
-    "instance_norm", "inv", "iota", "isfinite", "isinf", "isnan", "kl_div", "kron", "l1_loss",
-    "l2_normalize", "laplace", "layer_norm", "leaky_relu", "lerp", "less", "less_equal", "lgamma",
-    "linear_recurrence", "local_response_norm", "log", "log10", "log1p", "log2", "log_sigmoid",
-    "log_softmax", "logaddexp", "logcumsumexp", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "logsumexp", "lp_pool1d", "lp_pool2d", "lp_pool3d", "lstsq", "map",
+    "greater", "greater_equal", "grid_sample", "group_norm", "gumbel", "hardshrink", "hardsigmoid",
+    "hardswish", "hardtanh", "heaviside", "hinge_embedding_loss", "hinge_loss", "huber_loss",
+    "hypot", "input", "instance_norm", "inv", "iota", "isfinite", "isinf", "isnan", "kl_div",
+    "kron", "l1_loss", "l2_normalize", "laplace", "layer_norm", "leaky_relu", "lerp", "less",
+    "less_equal", "lgamma", "linear_recurrence", "local_response_norm", "log", "log10", "log1p",
+    "log2", "log_sigmoid", "log_softmax", "logaddexp", "logcumsumexp", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "logsumexp", "lp_pool1d", "lp_pool2d", "lp_pool3d", "lstsq", "map",
     "margin_ranking_loss", "masked_softmax", "matmul", "matrix_norm", "matrix_power",
     "matrix_transpose", "max", "max_pool1d", "max_pool1d_with_indices", "max_pool2d",
     "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices", "maximum", "mean", "median",
@@ -283,8 +284,8 @@ __all__ = [
     "nonzero", "normal", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad", "permutation",
     "permute_dims", "pinv", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "polygamma",
     "positive", "pow", "prelu", "prod", "qr", "quantile", "randint", "random_bits", "random_key",
-    "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape", "rms_norm", "roll", "rope",
-    "round", "rsqrt", "scaled_dot_product_attention", "scan", "scatter_add",
+    "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape", "resize", "rms_norm", "roll",
+    "rope", "round", "rsqrt", "scaled_dot_product_attention", "scan", "scatter_add",
     "scatter_add_along_axis", "searchsorted", "selu", "sigmoid", "sign", "signbit", "silu", "sin",
     "sinh", "sinusoidal_positions", "slogdet", "smooth_l1_loss", "softmax", "softmin", "softplus",
     "softshrink", "softsign", "solve", "solve_triangular", "sort", "split", "split_key", "sqrt",

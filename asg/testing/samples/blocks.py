@@ -38,7 +38,7 @@ def _unfolded(op: Unfold) -> Any:
     def value(x: Array) -> Array:
         padded = np.pad(x, ((0, 0), (0, 0), *op.padding))  # type: ignore[arg-type]
         reads = _reads(op, x.shape[2:])
-        rows, columns = (max(read[i] for read in reads) + 1 for i in (0, 1))
+        rows, columns = (len({read[i] for read in reads}) for i in (0, 1))
         result = np.zeros((*x.shape[:2], rows, columns), x.dtype)
         for row, column, place in reads:
             result[:, :, row, column] = padded[(slice(None), slice(None), *place)]
