@@ -53,6 +53,12 @@ from asg.ops.determinants import det, slogdet
 from asg.ops.diagonal_matrices import diag, diag_embed
 from asg.ops.diagonals import diagonal, trace, tril, triu
 from asg.ops.distributions import bernoulli, dropout, normal, randint, uniform
+from asg.ops.dynamic_slices import (
+    dynamic_slice,
+    dynamic_update_slice,
+    embedding,
+    gather_nd,
+)
 from asg.ops.elementwise import (
     add,
     clip,
@@ -265,17 +271,18 @@ __all__ = [
     "conv_transpose2d", "conv_transpose3d", "copysign", "cos", "cosh", "cosine_embedding_loss",
     "count_nonzero", "cross", "cross_entropy", "ctc_loss", "cummax", "cummin", "cumprod", "cumsum",
     "cumulative_prod", "cumulative_sum", "custom_vjp", "det", "diag", "diag_embed", "diagonal",
-    "dice_loss", "diff", "digamma", "dim_size", "divide", "dot", "dropout", "eigh", "eigvalsh",
-    "einsum", "elu", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims", "expm1",
-    "exponential", "flatten", "flip", "floor", "floor_divide", "focal_loss", "fold", "fold_in",
-    "fori_loop", "full", "full_like", "gamma", "gaussian_nll_loss", "geglu", "gelu", "glu",
-    "greater", "greater_equal", "grid_sample", "group_norm", "gumbel", "hardshrink", "hardsigmoid",
-    "hardswish", "hardtanh", "heaviside", "hinge_embedding_loss", "hinge_loss", "huber_loss",
-    "hypot", "input", "instance_norm", "inv", "iota", "isfinite", "isinf", "isnan", "kl_div",
-    "kron", "l1_loss", "l2_normalize", "laplace", "layer_norm", "leaky_relu", "lerp", "less",
-    "less_equal", "lgamma", "linear_recurrence", "local_response_norm", "log", "log10", "log1p",
-    "log2", "log_sigmoid", "log_softmax", "logaddexp", "logcumsumexp", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logsumexp", "lp_pool1d", "lp_pool2d", "lp_pool3d", "lstsq", "map",
+    "dice_loss", "diff", "digamma", "dim_size", "divide", "dot", "dropout", "dynamic_slice",
+    "dynamic_update_slice", "eigh", "eigvalsh", "einsum", "elu", "embedding", "equal", "erf",
+    "erfc", "erfinv", "exp", "exp2", "expand_dims", "expm1", "exponential", "flatten", "flip",
+    "floor", "floor_divide", "focal_loss", "fold", "fold_in", "fori_loop", "full", "full_like",
+    "gamma", "gather_nd", "gaussian_nll_loss", "geglu", "gelu", "glu", "greater", "greater_equal",
+    "grid_sample", "group_norm", "gumbel", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "heaviside", "hinge_embedding_loss", "hinge_loss", "huber_loss", "hypot", "input",
+    "instance_norm", "inv", "iota", "isfinite", "isinf", "isnan", "kl_div", "kron", "l1_loss",
+    "l2_normalize", "laplace", "layer_norm", "leaky_relu", "lerp", "less", "less_equal", "lgamma",
+    "linear_recurrence", "local_response_norm", "log", "log10", "log1p", "log2", "log_sigmoid",
+    "log_softmax", "logaddexp", "logcumsumexp", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "logsumexp", "lp_pool1d", "lp_pool2d", "lp_pool3d", "lstsq", "map",
     "margin_ranking_loss", "masked_softmax", "matmul", "matrix_norm", "matrix_power",
     "matrix_transpose", "max", "max_pool1d", "max_pool1d_with_indices", "max_pool2d",
     "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices", "maximum", "mean", "median",
