@@ -280,7 +280,7 @@ __all__ = [
     "heaviside", "hinge_embedding_loss", "hinge_loss", "huber_loss", "hypot", "input",
     "instance_norm", "inv", "iota", "isfinite", "isinf", "isnan", "kl_div", "kron", "l1_loss",
     "l2_normalize", "laplace", "layer_norm", "leaky_relu", "lerp", "less", "less_equal", "lgamma",
-    "linear_recurrence", "local_response_norm", "log", "log10", "log1p", "log2", "log_sigmoid",
+    "linear_recurrence", "local_response_norm", "log", "log1p", "log2", "log10", "log_sigmoid",
     "log_softmax", "logaddexp", "logcumsumexp", "logical_and", "logical_not", "logical_or",
     "logical_xor", "logsumexp", "lp_pool1d", "lp_pool2d", "lp_pool3d", "lstsq", "map",
     "margin_ranking_loss", "masked_softmax", "matmul", "matrix_norm", "matrix_power",
