@@ -110,6 +110,7 @@ from asg.ops.floats import (
     signbit,
     xlogy,
 )
+from asg.ops.gammas import beta, gamma
 from asg.ops.gates import geglu, glu, swiglu
 from asg.ops.grids import affine_grid, meshgrid
 from asg.ops.index import one_hot, scatter_add, scatter_add_along_axis, take, take_along_axis
@@ -246,10 +247,8 @@ from asg.ops.trigonometry import (
     tan,
 )
 from asg.ops.variates import (
-    beta,
     categorical,
     exponential,
-    gamma,
     gumbel,
     laplace,
     permutation,

@@ -11,11 +11,10 @@ import numpy as np
 from asg.core.dim import symbol
 from asg.core.dtype import DType, as_dtype, bfloat16, float16, float32, float64
 from asg.core.op import Op
+from asg.ops.gammas import Beta, Gamma
 from asg.ops.variates import (
-    Beta,
     Categorical,
     Exponential,
-    Gamma,
     Gumbel,
     Laplace,
     Permutation,
