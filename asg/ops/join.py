@@ -21,6 +21,7 @@ from asg.core.types import (
     require_equal,
     require_less_equal,
 )
+from asg.ops.operand import respelled
 from asg.ops.shape import (
     AssumeShape,
     Axes,
@@ -96,8 +97,9 @@ class Split(ShapeOp):
         offsets: list[Dim] = [0]
         for size in self.sizes:
             offsets.append(offsets[-1] + size)
+        before, after = x.shape[: self.axis], x.shape[self.axis + 1 :]
         return tuple(
-            Slice.along(self.axis, start, start + size, x)
+            respelled(Slice.along(self.axis, start, start + size, x), (*before, size, *after))
             for start, size in zip(offsets, self.sizes, strict=False)
         )
 

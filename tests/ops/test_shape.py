@@ -169,3 +169,15 @@ def test_the_gradient_of_iteration_is_one_concat() -> None:
 def test_numbers_in_a_stack_take_the_dtype_of_the_tensors() -> None:
     x = asg.input("x", (), dtype="float64")
     assert asg.stack([1, x, 2.5]).dtype is asg.float64
+
+
+@pytest.mark.parametrize("size", [2, 3, 6])
+def test_rolling_an_axis_of_derived_size_has_a_gradient(size: int) -> None:
+    """Its pieces are spelled with max, min and remainders, and so are those of its gradient."""
+    x = asg.input("x", (asg.dim("n", minimum=2),))
+    rolled = asg.roll(x[:-1], -2)
+    numbers = np.arange(1.0, size + 1)
+    graph = asg.Graph(y=rolled, g=asg.grad(asg.sum(rolled * rolled), x))
+    found = asg.compile(graph)(x=numbers.astype(np.float32))
+    np.testing.assert_array_equal(found["y"], np.roll(numbers[:-1], -2))
+    np.testing.assert_array_equal(found["g"], [*(2.0 * numbers[:-1]), 0.0])
