@@ -17,12 +17,12 @@ from asg.core.op import Op
 from asg.core.registry import public
 from asg.core.tensor import Axis, Tensor
 from asg.core.types import TensorType, TypeProblem, normalize_axes
-from asg.ops.compare import equal, not_equal
+from asg.ops.compare import not_equal
 from asg.ops.elementwise import pow, where
 from asg.ops.elementwise_unary import abs, sign, sqrt
 from asg.ops.matrices import require_matrix, require_wide_float
 from asg.ops.operand import widened
-from asg.ops.reduce import reduced_shape, require_elements
+from asg.ops.reduce import TieShare, reduced_shape, require_elements
 from asg.ops.shape import expand_dims
 from asg.ops.spectra import svdvals
 
@@ -92,8 +92,7 @@ class VectorNorm(Op):
         if self.ord == 1:
             return sign(x)
         if self.ord in _EXTREMES:
-            ties = equal(abs(x), y).astype(x.dtype)
-            return sign(x) * (ties / ties.sum(self.axis, keepdims=True))
+            return sign(x) * TieShare(self.axis, self.ord < 0)(abs(x), y)
         some = not_equal(y, 0)
         safe = where(some, y, 1)
         if self.ord == 2:

@@ -22,6 +22,7 @@ from asg.core.types import (
     TypeProblem,
     normalize_axes,
     normalize_axis,
+    require_equal,
     require_less_equal,
 )
 from asg.ops.compare import equal
@@ -108,9 +109,8 @@ class Extreme(Reduction, abstract=True):
         return super().infer(x)
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
-        ties = equal(inputs[0], self.kept(outputs[0])).astype(inputs[0].dtype)
-        share = self.kept(cotangents[0]) / ties.sum(self.axis, keepdims=True)
-        return [ties * share]
+        share = TieShare(self.axis, isinstance(self, Min))(inputs[0], self.kept(outputs[0]))
+        return [share * self.kept(cotangents[0])]
 
 
 class Max(Extreme):
@@ -123,6 +123,33 @@ class Max(Extreme):
 
 class Min(Extreme):
     """``y = smallest element of x over axis``; NaN if there is one. Ties share as in `Max`."""
+
+
+class TieShare(Op):
+    """``1 / k`` at each of the k elements of x that equal their extreme y over ``axis``, else 0.
+
+    The derivative of `Max` (and, with ``smallest``, of `Min`), NaN where y is. It is an op of its
+    own for backends that compute x once for y and once more for the comparison, rounded in another
+    way (XLA does, where it fuses a product and a sum): no element would equal y, and the gradient
+    would be lost without a word.
+    """
+
+    axis: tuple[int, ...]
+    smallest: bool = False
+    category: ClassVar[str] = "reduce"
+    differentiable: ClassVar[bool] = False
+
+    def infer(self, x: TensorType, y: TensorType) -> TensorType:
+        x.require_float()
+        wanted = reduced_shape(x, self.axis, keepdims=True)
+        y.require_ndim(x.ndim, "y")
+        for size, other in zip(y.shape, wanted, strict=True):
+            require_equal(size, other, f"y {y} is not an extreme of x {x} over {self.axis}")
+        return x
+
+    def decompose(self, x: Tensor, y: Tensor) -> Tensor:
+        ties = equal(x, y).astype(x.dtype)
+        return ties / ties.sum(self.axis, keepdims=True)
 
 
 class ArgExtreme(Op, abstract=True):

@@ -18,6 +18,7 @@ from asg.ops.reduce import (
     ProductOfOthers,
     Reduction,
     Sum,
+    TieShare,
 )
 from asg.testing.sample import Array, Sample, SymbolicShape, register_samples
 
@@ -64,6 +65,26 @@ def _ordinary(function: Callable[..., Any], op_class: type[Reduction]) -> list[S
         _sample(function, op_class((0,)), np.array([1.0, NAN, 2.0]), ("n",),
                 differentiate=(), label="NaN"),
     ]  # fmt: skip
+
+
+def _share(
+    x: Array,
+    *axis: int,
+    smallest: bool = False,
+    symbolic: SymbolicShape | None = None,
+    **facts: Any,
+) -> Sample:
+    """Of the extremes of x itself, as its only use has it."""
+
+    def oracle(x: Array, y: Array) -> Array:
+        ties = (x == y).astype(x.dtype)
+        return np.asarray(ties / np.sum(ties, axis, keepdims=True, dtype=x.dtype))
+
+    y = (np.min if smallest else np.max)(x, axis, keepdims=True)
+    named = None
+    if symbolic is not None:
+        named = (symbolic, tuple(1 if i in axis else size for i, size in enumerate(symbolic)))
+    return Sample(TieShare(axis, smallest), (x, y), oracle, named, **facts)
 
 
 def _ties(count: int) -> tuple[Array, ...]:
@@ -167,5 +188,13 @@ register_samples(
         *_places(np.argmin, ArgMin),
         *_truths(np.all, AllTrue),
         *_truths(np.any, AnyTrue),
+        _share(MATRIX, 0, symbolic=("batch", 3)),
+        _share(MATRIX, 0, 1, smallest=True, symbolic=("batch", "n")),
+        _share(BLOCK, 0, 2, symbolic=("batch", 3, "n")),
+        _share(BLOCK, 1, smallest=True, symbolic=("batch", "m", "n")),
+        _share(WITH_ZEROS * WITH_ZEROS, 1, smallest=True, symbolic=("n", 4), label="ties"),
+        _share(np.array([[1.0, NAN], [2.0, 2.0]]), 1, symbolic=("n", 2), label="NaN"),
+        _share(np.array(1.5), symbolic=(), label="scalar"),
+        _share(np.empty((0, 3)), 1, symbolic=None, label="no rows"),
     ]
 )

@@ -5,8 +5,12 @@ Given a dtype, however, JAX adds sixteen-bit floats up in sixteen bits; they are
 
 from __future__ import annotations
 
+from functools import partial
+from math import prod as product
+
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from asg.ops import reduce as ops
 
@@ -38,6 +42,38 @@ def max(op: ops.Max, x: jax.Array) -> jax.Array:
 @kernel(ops.Min)
 def min(op: ops.Min, x: jax.Array) -> jax.Array:
     return jnp.min(x, op.axis, keepdims=op.keepdims)
+
+
+@kernel(ops.TieShare)
+def tie_share(op: ops.TieShare, x: jax.Array, y: jax.Array) -> jax.Array:
+    """XLA may compute x anew for every use, each time rounded differently (fused or not).
+
+    So x is not compared with y. Indices are what they are, and operands of a conditional are
+    computed once: within a branch, all uses of them agree.
+    """
+    kept = [axis for axis in range(x.ndim) if axis not in op.axis]
+    order = (*kept, *op.axis)
+    count = product(x.shape[axis] for axis in op.axis)
+    rows = x.transpose(order).reshape(*(x.shape[axis] for axis in kept), count)
+    place = jnp.argmin if op.smallest else jnp.argmax
+    first, last = place(rows, -1), count - 1 - place(jnp.flip(rows, -1), -1)
+    alone = jnp.all(first == last) & ~jnp.any(jnp.isnan(y))
+    even = partial(_even_shares, op.smallest)
+    shares: jax.Array = lax.cond(alone, _one_hot, even, rows, first)
+    back = sorted(range(x.ndim), key=order.__getitem__)
+    return shares.reshape([x.shape[axis] for axis in order]).transpose(back)
+
+
+def _one_hot(rows: jax.Array, place: jax.Array) -> jax.Array:
+    places = lax.broadcasted_iota(place.dtype, rows.shape, rows.ndim - 1)
+    return (places == place[..., None]).astype(rows.dtype)
+
+
+def _even_shares(smallest: bool, rows: jax.Array, place: jax.Array) -> jax.Array:
+    extreme = (jnp.min if smallest else jnp.max)(rows, -1, keepdims=True)
+    ties = (rows == extreme).astype(rows.dtype)
+    shares = ties / jnp.sum(ties, -1, dtype=rows.dtype, keepdims=True)
+    return jnp.where(jnp.isnan(extreme), extreme, shares)  # XLA takes 0 / 0 of a bool for 0
 
 
 @kernel(ops.AllTrue)
