@@ -12,7 +12,8 @@ from random import Random
 
 from asg.core.errors import AsgError
 from asg.core.graph import reachable_nodes
-from asg.testing import random_moves as random_moves  # these two register operations
+from asg.testing import random_library as random_library  # these register operations
+from asg.testing import random_moves as random_moves
 from asg.testing import random_ops as random_ops
 from asg.testing.draw import MAKERS, WEIGHTS, Draw, Size
 from asg.testing.recipe import Recipe

@@ -6,7 +6,7 @@ written, and the program does exactly what was tested.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,11 +53,22 @@ class NewSize:
 
 
 @dataclass(frozen=True)
+class Code:
+    """A function given as argument, with the text that defines it in a script."""
+
+    text: str
+    function: Callable[..., Any] = field(compare=False)
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
 class Step:
     """``results = asg.function(*arguments, **options)``.
 
-    Arguments are Python literals, `Name`, `SizeOf`, `NewSize`, and lists, tuples and slices of
-    these. The function "getitem" stands for square brackets.
+    Arguments are Python literals, `Name`, `SizeOf`, `NewSize`, `Code`, and lists, tuples and
+    slices of these. The function "getitem" stands for square brackets.
     """
 
     results: tuple[str, ...]
@@ -94,7 +105,9 @@ class Step:
                 return values[leaf.text]
             if isinstance(leaf, SizeOf):
                 return values[leaf.text].shape[leaf.axis]
-            return symbol(leaf.text, leaf.minimum) if isinstance(leaf, NewSize) else leaf
+            if isinstance(leaf, NewSize):
+                return symbol(leaf.text, leaf.minimum)
+            return leaf.function if isinstance(leaf, Code) else leaf
 
         arguments = [_mapped(resolve, each) for each in self.arguments]
         options = {key: _mapped(resolve, each) for key, each in self.options.items()}
