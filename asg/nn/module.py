@@ -7,11 +7,15 @@ arrays: values live in the session that runs the compiled step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any, Self
 
 from asg.core.errors import OperandError
 from asg.core.origin import scope
+from asg.nn import state_dict as stored
+from asg.nn.html import module_html
+from asg.nn.summary import module_summary, observed
 from asg.state.random import RandomStream
 from asg.state.variable import Variable
 
@@ -43,9 +47,9 @@ class Module:
         """`forward` inside the scope of this module's name."""
         path = self._scope_path()
         if not path:
-            return self.forward(*args, **kwargs)
+            return observed(self, args, kwargs)
         with scope(path):
-            return self.forward(*args, **kwargs)
+            return observed(self, args, kwargs)
 
     def _scope_path(self) -> str:
         parts: list[str] = [self._name] if self._name else []
@@ -92,11 +96,12 @@ class Module:
         """Prefix the names of all variables below after this module got a parent."""
         for module in self.modules():
             path = module._path()
-            for name, variable in module._own_variables():
+            for name, variable in module.own_variables():
                 if variable.owner is module:
                     variable.name = f"{path}{name}"
 
-    def _own_variables(self) -> Iterator[tuple[str, Variable]]:
+    def own_variables(self) -> Iterator[tuple[str, Variable]]:
+        """(attribute, variable) of this module itself, keys of random streams included."""
         for name, value in vars(self).items():
             if isinstance(value, RandomStream):
                 value = value.key
@@ -114,46 +119,138 @@ class Module:
 
     def modules(self) -> list[Module]:
         """This module and every one below it, each once, parents first."""
-        found: dict[int, Module] = {}
-        stack: list[Module] = [self]
+        return [module for _, module in self.named_modules()]
+
+    def named_modules(self, remove_duplicate: bool = True) -> list[tuple[str, Module]]:
+        """(path, module) of this module (path ``""``) and every one below it, parents first.
+
+        With ``remove_duplicate=False`` a shared module is listed under each of its names.
+        """
+        found: list[tuple[str, Module]] = []
+        seen: set[int] = set()
+        stack: list[tuple[str, Module]] = [("", self)]
         while stack:
-            module = stack.pop()
-            if id(module) in found:
+            path, module = stack.pop()
+            if remove_duplicate and id(module) in seen:
                 continue
-            found[id(module)] = module
-            stack.extend(reversed(module.children().values()))
-        return list(found.values())
+            seen.add(id(module))
+            found.append((path, module))
+            prefix = f"{path}." if path else ""
+            below = [(f"{prefix}{name}", child) for name, child in module.children().items()]
+            stack.extend(reversed(below))
+        return found
+
+    def clone(self) -> Self:
+        """A module of the same structure with variables of its own, owned by nobody.
+
+        First values follow from names: a clone draws numbers of its own, unless they are fixed.
+        """
+        twin = deepcopy(self, {id(self._parent): None})
+        object.__setattr__(twin, "_parent", None)
+        object.__setattr__(twin, "_name", "")
+        twin._rename()
+        return twin
 
     # -- variables --------------------------------------------------------------------------------
 
     def variables(self) -> dict[str, Variable]:
         """Every variable below this module by name relative to it, each once."""
-        found: dict[str, Variable] = {}
-        seen: set[Variable] = set()
-        stack: list[tuple[str, Module]] = [("", self)]
-        visited: set[int] = set()
-        while stack:
-            prefix, module = stack.pop()
-            if id(module) in visited:
-                continue
-            visited.add(id(module))
-            for name, variable in module._own_variables():
-                if variable not in seen:
-                    seen.add(variable)
-                    found[f"{prefix}{name}"] = variable
-            below = [(f"{prefix}{name}.", child) for name, child in module.children().items()]
-            stack.extend(reversed(below))
-        return found
+        found: dict[Variable, str] = {}
+        for path, module in self.named_modules():
+            prefix = f"{path}." if path else ""
+            for name, variable in module.own_variables():
+                found.setdefault(variable, f"{prefix}{name}")
+        return {name: variable for variable, name in found.items()}
 
     def parameters(self) -> dict[str, Variable]:
         """The variables of role "parameter" by name (frozen ones included)."""
         return {name: v for name, v in self.variables().items() if v.role == "parameter"}
 
-    def freeze(self, frozen: bool = True) -> Module:
+    def named_parameters(self) -> Iterator[tuple[str, Variable]]:
+        """(name, variable) of every parameter, each once."""
+        yield from self.parameters().items()
+
+    def buffers(self) -> dict[str, Variable]:
+        """What a state dict holds besides parameters: running statistics, counters."""
+        stores = stored.STORED_ROLES[1:]
+        return {name: v for name, v in self.variables().items() if v.role in stores}
+
+    def state_dict(
+        self, session: stored.HoldsState | None = None, seed: int = 0
+    ) -> dict[str, stored.Array]:
+        """Arrays of parameters and buffers by name, as PyTorch names them.
+
+        Args:
+            session: whose current values; without one, the first values.
+            seed: of first values: those that ``executable.start(seed)`` begins with.
+
+        Raises:
+            FeedError: the session's step does not use some of the variables.
+
+        >>> from asg import nn
+        >>> {name: array.shape for name, array in nn.Linear(3, 2).state_dict().items()}
+        {'weight': (2, 3), 'bias': (2,)}
+        """
+        return stored.collect(self, session, seed)
+
+    def load_state_dict(
+        self, arrays: Mapping[str, Any], strict: bool = True
+    ) -> stored.LoadedKeys:
+        """Make these arrays the first values of the variables: sessions started later have them.
+
+        (`Session.load_state_dict` changes a session that runs.) A shared variable needs one of its
+        names only. Floats of another width are converted, as in PyTorch.
+
+        Args:
+            arrays: by name, such as `asg.io.load_arrays` returns.
+            strict: False skips missing and unexpected names, and returns them.
+
+        Raises:
+            FeedError: lists missing, unexpected and mis-shaped names together; nothing is changed.
+
+        >>> from asg import nn
+        >>> nn.Linear(3, 2).load_state_dict({"weight": [[1.0, 2.0, 3.0]]})
+        Traceback (most recent call last):
+        ...
+        asg.core.errors.FeedError: the state dict does not fit Linear:
+          'bias': f32[2] is missing
+          'weight' is f32[2, 3], given f64[1, 3]
+        """
+        return stored.load(self, arrays, strict)
+
+    def freeze(self, frozen: bool = True) -> Self:
         """Leave all parameters below alone in training (``frozen=False``: train them again)."""
         for variable in self.parameters().values():
             variable.trainable = not frozen
         return self
+
+    def apply(self, function: Callable[[Module], None]) -> Self:
+        """Call ``function`` with every module below, children first, then this one."""
+        for module in reversed(self.modules()):
+            function(module)
+        return self
+
+    def summary(self, *specs: Any, training: bool = False) -> str:
+        """A table with a row for each call of a module: output type, parameters, flops.
+
+        Args:
+            specs: for each argument of ``forward`` a shape, a (shape, dtype) pair, a TensorType or
+                a tensor; sizes may be symbolic.
+            training: which behaviour of the layers is counted.
+
+        >>> from asg import nn
+        >>> print(nn.Sequential(nn.Linear(4, 8), nn.ReLU()).summary(("batch", 4)))
+        layer                output         parameters     flops
+        (whole): Sequential  f32[batch, 8]          40  80*batch
+        0: Linear            f32[batch, 8]          40  72*batch
+        1: ReLU              f32[batch, 8]           0   8*batch
+        40 parameters, 0 of them frozen
+        """
+        return module_summary(self, specs, training)
+
+    def _repr_html_(self) -> str:
+        """The table of layers, in a notebook."""
+        return module_html(self)
 
     def describe(self) -> str:
         """The constructor's arguments for `repr`; layers override it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from asg.core.convert import as_array, as_tensor
@@ -97,6 +98,24 @@ class Variable(TensorMethods):
                 f"the initialiser of {self.name!r} made {value.type}, {self.type} is declared"
             )
         return value
+
+    def set_initial(self, value: Initialiser | Any) -> None:
+        """Replace the first value (an array, a number, or an initialiser).
+
+        Sessions that run keep what they have; those started later begin with it.
+
+        Raises:
+            ShapeError: an array of another shape.
+        """
+        self._init = value if callable(value) else _fixed(self.name, value, self.type)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
+        """Another variable with the same name, type and initialiser, and its own leaf."""
+        shape, dtype = self.type.shape, self.type.dtype
+        twin = Variable(self.name, shape, self._init, dtype, self.role, self.trainable)
+        memo[id(self)] = twin
+        twin.owner = deepcopy(self.owner, memo)
+        return twin
 
     def __repr__(self) -> str:
         """``<parameter 'fc1.weight': f32[64, 64]>``."""
