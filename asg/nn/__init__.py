@@ -10,11 +10,11 @@ from asg.nn.activation import SiLU as SiLU
 from asg.nn.activation import Softmax as Softmax
 from asg.nn.activation import Tanh as Tanh
 from asg.nn.container import Sequential as Sequential
-from asg.nn.layers import Dropout as Dropout
-from asg.nn.layers import Embedding as Embedding
-from asg.nn.layers import LayerNorm as LayerNorm
-from asg.nn.layers import Linear as Linear
+from asg.nn.dropout import Dropout as Dropout
+from asg.nn.embedding import Embedding as Embedding
+from asg.nn.linear import Linear as Linear
 from asg.nn.metric import accuracy as accuracy
 from asg.nn.module import Module as Module
 from asg.nn.module import ModuleDict as ModuleDict
 from asg.nn.module import ModuleList as ModuleList
+from asg.nn.norm import LayerNorm as LayerNorm
