@@ -10,6 +10,12 @@ from asg.nn.activation import SiLU as SiLU
 from asg.nn.activation import Softmax as Softmax
 from asg.nn.activation import Tanh as Tanh
 from asg.nn.container import Sequential as Sequential
+from asg.nn.convolution import Conv1d as Conv1d
+from asg.nn.convolution import Conv2d as Conv2d
+from asg.nn.convolution import Conv3d as Conv3d
+from asg.nn.convolution import ConvTranspose1d as ConvTranspose1d
+from asg.nn.convolution import ConvTranspose2d as ConvTranspose2d
+from asg.nn.convolution import ConvTranspose3d as ConvTranspose3d
 from asg.nn.dropout import Dropout as Dropout
 from asg.nn.embedding import Embedding as Embedding
 from asg.nn.linear import Linear as Linear
