@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from math import log
-
-from asg.core.dtype import DType
-from asg.core.errors import OperandError
 from asg.core.registry import call
 from asg.core.tensor import Tensor
-from asg.optim.schedule import Schedule, scale_by_learning_rate
-from asg.optim.sgd import add_decayed_weights
+from asg.optim.moments import (
+    Betas,
+    bias_correction,
+    corrected,
+    first_moment,
+    require_betas,
+    second_moment,
+)
+from asg.optim.pieces import decay_pieces, leading_pieces, scale_by_learning_rate
+from asg.optim.select import Selector
+from asg.optim.setting import Number, Setting, first_count, scheduled
 from asg.optim.transform import (
+    Chain,
     State,
     Tensors,
     Transform,
@@ -21,75 +27,117 @@ from asg.optim.transform import (
 )
 
 
-def scale_by_adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Transform:
-    """``m_hat / (sqrt(v_hat) + epsilon)`` with bias-corrected moments.
+def scale_by_adam(
+    beta1: Setting = 0.9, beta2: Setting = 0.999, eps: float = 1e-8, amsgrad: bool = False
+) -> Transform:
+    """``m_hat / (sqrt(v_hat) + eps)`` with bias-corrected moments.
 
     ``m <- beta1 m + (1 - beta1) g``, ``v <- beta2 v + (1 - beta2) g^2``,
     ``m_hat = m / (1 - beta1^t)``, ``v_hat = v / (1 - beta2^t)``; Kingma and Ba, 2015,
-    https://arxiv.org/abs/1412.6980.
+    https://arxiv.org/abs/1412.6980. AMSGrad takes the largest v so far for v; Reddi et al., 2018,
+    https://arxiv.org/abs/1904.09237.
     """
-    require_range("beta1", beta1, 0.0, 1.0)
-    require_range("beta2", beta2, 0.0, 1.0)
-    require_range("epsilon", epsilon, 0.0)
+    require_betas((beta1, beta2))
+    require_range("eps", eps, 0.0)
 
     def init(parameters: Tensors) -> State:
-        count = call("full", (), 0, "int32")
-        return {"count": count, "m": zeros_of(parameters), "v": zeros_of(parameters)}
+        state = {
+            "count": first_count(parameters),
+            "m": zeros_of(parameters),
+            "v": zeros_of(parameters),
+        }
+        return {**state, "largest_v": zeros_of(parameters)} if amsgrad else state
 
-    def update(gradients: Tensors, state: State, parameters: Tensors) -> tuple[Tensors, State]:
-        count = state["count"] + 1
-        first = map_values(lambda m, g: beta1 * m + (1 - beta1) * g, state["m"], gradients)
-        second = map_values(lambda v, g: beta2 * v + (1 - beta2) * (g * g), state["v"], gradients)
-
-        def direction(m: Tensor, v: Tensor) -> Tensor:
+    def piece(beta1: Number, beta2: Number) -> Transform:
+        def direction(count: Tensor, m: Tensor, v: Tensor) -> Tensor:
             root = call("sqrt", v / bias_correction(beta2, count, v.dtype))
-            return (m / bias_correction(beta1, count, m.dtype)) / (root + epsilon)
+            return corrected(m, beta1, count) / (root + eps)
 
-        updates = map_values(direction, first, second)
-        return updates, {"count": count, "m": first, "v": second}
+        def update(gradients: Tensors, state: State, parameters: Tensors) -> tuple[Tensors, State]:
+            count = state["count"] + 1
+            following: State = {
+                "count": count,
+                "m": first_moment(state["m"], gradients, beta1),
+                "v": second_moment(state["v"], gradients, beta2),
+            }
+            scales = following["v"]
+            if amsgrad:
+                scales = map_values(lambda a, b: call("maximum", a, b), state["largest_v"], scales)
+                following["largest_v"] = scales
+            updates = map_values(lambda m, v: direction(count, m, v), following["m"], scales)
+            return updates, following
 
-    return Transform("adam", init, update)
+        return Transform("adam", init, update)
 
-
-def bias_correction(beta: float, count: Tensor, dtype: DType) -> Tensor:
-    """``1 - beta^count`` as ``-expm1(count * log(beta))``, which float32 does not cancel."""
-    if beta == 0.0:
-        return call("full", (), 1.0, dtype)
-    return -call("expm1", call("astype", count, dtype) * log(beta))
+    return scheduled("adam", {"beta1": beta1, "beta2": beta2}, piece)
 
 
 def adam(
-    learning_rate: float | Schedule = 1e-3,
-    betas: tuple[float, float] = (0.9, 0.999),
-    epsilon: float = 1e-8,
-    weight_decay: float = 0.0,
-) -> Transform:
-    """Adam with L2 decay added to the gradient, as `torch.optim.Adam`."""
-    beta1, beta2 = _pair(betas)
-    pieces = [add_decayed_weights(weight_decay)] if weight_decay else []
+    lr: Setting = 1e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: Setting = 0.0,
+    amsgrad: bool = False,
+    *,
+    maximize: bool = False,
+    no_decay: Selector = (),
+) -> Chain:
+    """``p <- p - lr * m_hat / (sqrt(v_hat) + eps)``, as `torch.optim.Adam`.
+
+    The moments m, v are those of ``g + weight_decay * p``: see `scale_by_adam`, its source.
+
+    Args:
+        lr, weight_decay: numbers or schedules.
+        betas: decays of the two moments; numbers or schedules.
+        eps: added to the root.
+        amsgrad: divide by the root of the largest second moment so far.
+        maximize: climb instead of descending.
+        no_decay: parameters that do not decay (`asg.optim.select.Selector`).
+
+    >>> import asg
+    >>> w = asg.parameter("w", (2,), init=1.0)
+    >>> step = asg.train_step(((w - 3.0) ** 2.0).sum(), optimizer=adam(0.3))
+    >>> session = asg.compile(step).start()
+    >>> losses = [session()["loss"].item() for _ in range(80)]
+    >>> losses[-1] < 1e-3 * losses[0]
+    True
+    """
+    beta1, beta2 = require_betas(betas)
     return chain(
-        *pieces, scale_by_adam(beta1, beta2, epsilon), scale_by_learning_rate(learning_rate)
+        *leading_pieces(maximize, weight_decay, no_decay),
+        scale_by_adam(beta1, beta2, eps, amsgrad),
+        scale_by_learning_rate(lr),
     )
 
 
 def adamw(
-    learning_rate: float | Schedule = 1e-3,
-    betas: tuple[float, float] = (0.9, 0.999),
-    epsilon: float = 1e-8,
-    weight_decay: float = 1e-2,
-) -> Transform:
+    lr: Setting = 1e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: Setting = 1e-2,
+    amsgrad: bool = False,
+    *,
+    maximize: bool = False,
+    no_decay: Selector = (),
+) -> Chain:
     """Adam with decoupled decay, ``p <- p - lr * (direction + weight_decay * p)``.
 
-    Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101; defaults of
-    `torch.optim.AdamW`.
+    Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101; defaults and results of
+    `torch.optim.AdamW`. Arguments as `adam`.
+
+    >>> import asg
+    >>> w, b = asg.parameter("w", (2,), init=1.0), asg.parameter("b", (), init=1.0)
+    >>> loss = 0.0 * (w.read().sum() + b)
+    >>> step = asg.train_step(loss, optimizer=adamw(0.1, weight_decay=0.5, no_decay="b"))
+    >>> session = asg.compile(step).start()
+    >>> _ = session()
+    >>> session.state_dict()["w"].tolist(), session.state_dict()["b"].item()
+    ([0.949999988079071, 0.949999988079071], 1.0)
     """
-    beta1, beta2 = _pair(betas)
-    pieces = [scale_by_adam(beta1, beta2, epsilon)]
-    pieces += [add_decayed_weights(weight_decay)] if weight_decay else []
-    return chain(*pieces, scale_by_learning_rate(learning_rate))
-
-
-def _pair(betas: tuple[float, float]) -> tuple[float, float]:
-    if not isinstance(betas, tuple | list) or len(betas) != 2:
-        raise OperandError(f"betas={betas!r} must be a pair, such as (0.9, 0.999)")
-    return betas[0], betas[1]
+    beta1, beta2 = require_betas(betas)
+    return chain(
+        *leading_pieces(maximize),
+        scale_by_adam(beta1, beta2, eps, amsgrad),
+        *decay_pieces(weight_decay, no_decay),
+        scale_by_learning_rate(lr),
+    )

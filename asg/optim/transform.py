@@ -18,7 +18,9 @@ from asg.core.tensor import Tensor
 Tensors = dict[str, Tensor]
 State = dict[str, Any]
 Init = Callable[[Tensors], State]
-Update = Callable[[Tensors, State, Tensors], tuple[Tensors, State]]
+Update = Callable[..., tuple[Tensors, State]]
+Evaluate = Callable[[Tensors], tuple[Tensor, Tensors]]
+"""(parameters) -> (loss, gradients) of this step's batch at other values of the parameters."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,22 @@ class Transform:
         name: names the state of this piece inside a chain (``optimizer.adam.m.fc1.weight``).
         init: the first state, as nested dicts of tensors.
         update: pure; called while the step is built.
+        evaluates: ``update`` takes a fourth argument, ``evaluate(parameters) -> (loss,
+            gradients)``, which builds the loss of this step's batch at other values of the
+            parameters. Everything else the loss depends on stays: the batch, dropout masks.
     """
 
     name: str
     init: Init
     update: Update
+    evaluates: bool = False
+
+
+@dataclass(frozen=True)
+class Chain(Transform):
+    """Transforms applied one after the other; made by `chain`."""
+
+    pieces: tuple[Transform, ...] = ()
 
 
 def stateless(name: str, function: Callable[[Tensors, Tensors], Tensors]) -> Transform:
@@ -45,30 +58,64 @@ def stateless(name: str, function: Callable[[Tensors, Tensors], Tensors]) -> Tra
     )
 
 
-def chain(*transforms: Transform) -> Transform:
+def run(
+    transform: Transform,
+    gradients: Tensors,
+    state: State,
+    parameters: Tensors,
+    evaluate: Evaluate | None,
+) -> tuple[Tensors, State]:
+    """The update of ``transform``, with ``evaluate`` if it takes it.
+
+    Raises:
+        OperandError: it takes it, and there is none.
+    """
+    if not transform.evaluates:
+        return transform.update(gradients, state, parameters)
+    if evaluate is None:
+        raise OperandError(
+            f"{transform.name} evaluates the loss at other parameters; update needs "
+            "evaluate(parameters) -> (loss, gradients) as fourth argument (asg.train_step gives it)"
+        )
+    return transform.update(gradients, state, parameters, evaluate)
+
+
+def chain(*transforms: Transform) -> Chain:
     """Apply transforms one after the other, each on what the one before returned.
 
+    The pieces of a chain inside the chain become pieces of it, so that names of state stay short:
+    ``optimizer.adam.m.weight``.
+
     >>> from asg import optim
-    >>> chain(optim.clip_by_global_norm(1.0), optim.sgd(0.1)).name
-    'chain'
+    >>> both = chain(optim.clip_by_global_norm(1.0), optim.sgd(0.1, momentum=0.9))
+    >>> [piece.name for piece in both.pieces]
+    ['clip_by_global_norm', 'momentum', 'learning_rate']
     """
     if not transforms:
         raise OperandError("chain needs at least one transform")
-    names = _distinct([transform.name for transform in transforms])
-    named = dict(zip(names, transforms, strict=True))
+    pieces = tuple(piece for transform in transforms for piece in _pieces(transform))
+    names = _distinct([piece.name for piece in pieces])
+    named = dict(zip(names, pieces, strict=True))
 
     def init(parameters: Tensors) -> State:
         states = {name: transform.init(parameters) for name, transform in named.items()}
         return {name: state for name, state in states.items() if state}
 
-    def update(gradients: Tensors, state: State, parameters: Tensors) -> tuple[Tensors, State]:
+    def update(
+        gradients: Tensors, state: State, parameters: Tensors, evaluate: Evaluate | None = None
+    ) -> tuple[Tensors, State]:
         following: State = {}
-        for name, transform in named.items():
-            gradients, new = transform.update(gradients, state.get(name, {}), parameters)
+        for name, piece in named.items():
+            gradients, new = run(piece, gradients, state.get(name, {}), parameters, evaluate)
             following.update({name: new} if new else {})
         return gradients, following
 
-    return Transform("chain", init, update)
+    evaluates = any(piece.evaluates for piece in pieces)
+    return Chain("chain", init, update, evaluates, pieces)
+
+
+def _pieces(transform: Transform) -> tuple[Transform, ...]:
+    return transform.pieces if isinstance(transform, Chain) else (transform,)
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -98,3 +145,23 @@ def require_range(name: str, value: float, low: float, high: float = float("inf"
     if not low <= value < high:
         bound = f"[{low}, {high})" if high != float("inf") else f">= {low}"
         raise OperandError(f"{name}={value!r} is out of range; it must be in {bound}")
+
+
+def require_count(name: str, value: int, low: int = 1) -> None:
+    """An int of at least ``low``, else OperandError with the name of the argument."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise OperandError(f"{name}={value!r} must be an int >= {low}")
+
+
+def require_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    """One of ``choices``, else OperandError with the name of the argument."""
+    if value not in choices:
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise OperandError(f"{name}={value!r} is not one of {listed}")
+
+
+def require_pair(name: str, value: object) -> tuple[Any, Any]:
+    """A tuple or list of two, else OperandError with the name of the argument."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise OperandError(f"{name}={value!r} must be a pair, such as (0.9, 0.999)")
+    return value[0], value[1]

@@ -11,7 +11,7 @@ import pytest
 import asg
 from asg import optim
 from asg.optim import Transform
-from asg.optim.adam import bias_correction
+from asg.optim.moments import bias_correction
 
 Array = np.ndarray[Any, Any]
 STEPS = 7
@@ -181,7 +181,7 @@ def test_schedule_drives_the_update() -> None:
 @pytest.mark.parametrize(
     ("make", "word"),
     [
-        (lambda: optim.sgd(-1.0), "learning_rate"),
+        (lambda: optim.sgd(-1.0), "lr"),
         (lambda: optim.sgd(0.1, momentum=1.5), "momentum"),
         (lambda: optim.sgd(0.1, nesterov=True), "nesterov"),
         (lambda: optim.adam(betas=(0.9, 1.0)), "beta2"),
