@@ -193,9 +193,7 @@ class Module:
         """
         return stored.collect(self, session, seed)
 
-    def load_state_dict(
-        self, arrays: Mapping[str, Any], strict: bool = True
-    ) -> stored.LoadedKeys:
+    def load_state_dict(self, arrays: Mapping[str, Any], strict: bool = True) -> stored.LoadedKeys:
         """Make these arrays the first values of the variables: sessions started later have them.
 
         (`Session.load_state_dict` changes a session that runs.) A shared variable needs one of its

@@ -180,6 +180,7 @@ from asg.ops.piecewise import (
     hardtanh,
     prelu,
     relu6,
+    rrelu,
     softshrink,
     threshold,
 )
@@ -291,7 +292,7 @@ __all__ = [
     "permute_dims", "pinv", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "polygamma",
     "positive", "pow", "prelu", "prod", "qr", "quantile", "randint", "random_bits", "random_key",
     "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape", "resize", "rms_norm", "roll",
-    "rope", "round", "rsqrt", "scaled_dot_product_attention", "scan", "scatter_add",
+    "rope", "round", "rrelu", "rsqrt", "scaled_dot_product_attention", "scan", "scatter_add",
     "scatter_add_along_axis", "searchsorted", "selu", "sigmoid", "sign", "signbit", "silu", "sin",
     "sinh", "sinusoidal_positions", "slogdet", "smooth_l1_loss", "softmax", "softmin", "softplus",
     "softshrink", "softsign", "solve", "solve_triangular", "sort", "split", "split_key", "sqrt",

@@ -252,11 +252,17 @@ def gelu(x: Any, approximate: Approximation = "none") -> Tensor:
 
 
 @public
-def softplus(x: Any, beta: float = 1.0) -> Tensor:
+def softplus(x: Any, beta: float = 1.0, threshold: float | None = None) -> Tensor:
     """``log(1 + exp(beta * x)) / beta``, without overflow.
 
+    Args:
+        x: floating numbers.
+        beta: how sharply it bends.
+        threshold: the result is ``x`` itself where ``beta * x`` exceeds it (PyTorch's default is
+            20). None: nowhere; the formula needs no such help.
+
     Raises:
-        OperandError: ``beta`` is not a positive number.
+        OperandError: ``beta`` is not a positive number, or ``threshold`` no number.
 
     >>> import asg
     >>> asg.run(asg.softplus(asg.constant([-1000.0, 1000.0]))).tolist()
@@ -264,4 +270,8 @@ def softplus(x: Any, beta: float = 1.0) -> Tensor:
     """
     if not require_number("beta", beta) > 0:
         raise TypeProblem(f"beta is {beta}", "it must be positive", OperandError)
-    return Softplus(float(beta))(x)
+    smooth = Softplus(float(beta))(x)
+    if threshold is None:
+        return smooth
+    straight = as_tensor(x) * float(beta) > require_number("threshold", threshold)
+    return where(straight, x, smooth)

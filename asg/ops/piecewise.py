@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from asg.core.convert import as_tensor
 from asg.core.errors import OperandError
 from asg.core.registry import public
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem, require_equal
-from asg.ops.activation import Activation
+from asg.ops.activation import Activation, leaky_relu
 from asg.ops.compare import greater, greater_equal, less, less_equal, logical_and
+from asg.ops.distributions import uniform
 from asg.ops.elementwise import clip, where
 from asg.ops.elementwise_unary import abs
-from asg.ops.operand import require_number
+from asg.ops.operand import require_number, widened
 from asg.ops.shape import reshape
 
 if TYPE_CHECKING:
@@ -264,6 +266,40 @@ def prelu(x: Any, weight: Any) -> Tensor:
     [[-1.0, -0.5, 3.0]]
     """
     return PReLU()(x, weight)
+
+
+@public
+def rrelu(x: Any, lower: float = 1.0 / 8.0, upper: float = 1.0 / 3.0, key: Any = None) -> Tensor:
+    """``x`` where positive, else ``a * x``, each ``a`` uniform on [lower, upper].
+
+    Args:
+        x: floating numbers.
+        lower: the least slope.
+        upper: the greatest.
+        key: draws the slopes; without one every slope is ``(lower + upper) / 2``, as in evaluation.
+
+    Raises:
+        OperandError: ``lower`` exceeds ``upper``.
+
+    Source: Xu et al., "Empirical evaluation of rectified activations",
+    https://arxiv.org/abs/1505.00853.
+
+    >>> import asg
+    >>> x = asg.constant([-2.0, 3.0])
+    >>> asg.run(asg.rrelu(x, 0.25, 0.75)).tolist()
+    [-1.0, 3.0]
+    >>> -1.5 <= asg.run(asg.rrelu(x, 0.25, 0.75, asg.random_key(0))).tolist()[0] <= -0.5
+    True
+    """
+    low, high = require_number("lower", lower), require_number("upper", upper)
+    if not low <= high:
+        raise TypeProblem(f"lower {low} exceeds upper {high}", error=OperandError)
+    if key is None or low == high:
+        return leaky_relu(x, (low + high) / 2.0)
+    x = as_tensor(x)
+    x.type.require_float()
+    slope = uniform(key, x.shape, low=low, high=high, dtype=widened(x).dtype).astype(x.dtype)
+    return where(greater(x, 0.0), x, x * slope)
 
 
 def _width(lambd: object) -> float:
