@@ -34,6 +34,10 @@ from asg.nn.activation import Swish as Swish
 from asg.nn.activation import Tanh as Tanh
 from asg.nn.activation import Tanhshrink as Tanhshrink
 from asg.nn.activation import Threshold as Threshold
+from asg.nn.batch_norm import BatchNorm1d as BatchNorm1d
+from asg.nn.batch_norm import BatchNorm2d as BatchNorm2d
+from asg.nn.batch_norm import BatchNorm3d as BatchNorm3d
+from asg.nn.batch_norm import SyncBatchNorm as SyncBatchNorm
 from asg.nn.container import Sequential as Sequential
 from asg.nn.convolution import Conv1d as Conv1d
 from asg.nn.convolution import Conv2d as Conv2d
@@ -43,6 +47,9 @@ from asg.nn.convolution import ConvTranspose2d as ConvTranspose2d
 from asg.nn.convolution import ConvTranspose3d as ConvTranspose3d
 from asg.nn.dropout import Dropout as Dropout
 from asg.nn.embedding import Embedding as Embedding
+from asg.nn.instance_norm import InstanceNorm1d as InstanceNorm1d
+from asg.nn.instance_norm import InstanceNorm2d as InstanceNorm2d
+from asg.nn.instance_norm import InstanceNorm3d as InstanceNorm3d
 from asg.nn.linear import Linear as Linear
 from asg.nn.metric import accuracy as accuracy
 from asg.nn.module import Module as Module

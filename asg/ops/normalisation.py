@@ -16,7 +16,13 @@ from asg.core.errors import OperandError
 from asg.core.op import Op
 from asg.core.registry import public
 from asg.core.tensor import Tensor
-from asg.core.types import TensorType, TypeProblem, normalize_axis, require_equal
+from asg.core.types import (
+    TensorType,
+    TypeProblem,
+    normalize_axis,
+    require_equal,
+    require_less_equal,
+)
 from asg.ops.compare import greater
 from asg.ops.elementwise import add, multiply, pow, where
 from asg.ops.elementwise_unary import rsqrt
@@ -72,6 +78,14 @@ class ChannelNorm(Op, abstract=True):
 
     def infer(self, *operands: TensorType) -> Any:
         return self.checked(operands)
+
+    def require_several(self, x: TensorType, axes: Sequence[int]) -> None:
+        """A claim: more than one value is averaged, since one deviates from itself by 0."""
+        require_less_equal(
+            2, product(x.shape[i] for i in axes),
+            f"{self.name} of {x} needs two values or more of a channel to tell their deviation",
+            "normalise a larger batch or image, or by given statistics (batch_norm)",
+        )  # fmt: skip
 
     def operand_name(self, position: int) -> str:
         """``x``, ..., ``weight`` or ``bias``."""
@@ -133,6 +147,7 @@ class InstanceNorm(ChannelNorm):
                 f"x {x} has one number per channel, whose deviation from itself is 0",
                 "give it the shape [examples, channels, ...]",
             )
+        self.require_several(x, range(2, x.ndim))
         return x
 
     def decompose(self, *operands: Tensor) -> Tensor:
@@ -185,11 +200,12 @@ class BatchNormTraining(ChannelNorm):
 
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
         x = self.checked(operands)
+        self.require_several(x, self._others(x))
         dtype = float32 if x.dtype.itemsize == 2 else x.dtype
         each = TensorType(dtype, (x.shape[self.axis],))
         return x, each, each
 
-    def _others(self, x: Tensor) -> tuple[int, ...]:
+    def _others(self, x: Tensor | TensorType) -> tuple[int, ...]:
         return tuple(i for i in range(x.ndim) if i != self.axis)
 
     def decompose(self, *operands: Tensor) -> Tensors:

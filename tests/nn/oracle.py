@@ -146,3 +146,39 @@ def _run_theirs(
 def _gradient(torch: Any, leaf: Any) -> Array:
     value: Array = (torch.zeros_like(leaf) if leaf.grad is None else leaf.grad).detach().numpy()
     return value
+
+
+def assert_steps_like_pytorch(
+    ours: nn.Module, theirs: Any, batches: Sequence[Array], backend: str = "numpy"
+) -> None:
+    """Equal outputs and state dicts after each of several training steps, then in evaluation.
+
+    The steps train nothing: what changes is what layers write themselves.
+    """
+    torch = pytest.importorskip("torch", reason="PyTorch is an optional oracle")
+    theirs = theirs.double().train()
+    ours.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
+    x = asg.input("x", [f"n{i}" for i in range(batches[0].ndim)], "float64")
+    graphs = {}
+    for training in (True, False):
+        with asg.StateTrace(training=training) as trace:
+            graphs[training] = trace.close({"y": ours(x), "held": _read(ours)})
+    session = asg.compile(graphs[True], backend=backend).start(0)
+    for batch in batches:
+        _assert_step(session, ours, theirs, batch, torch)
+    evaluation = session.attach(asg.compile(graphs[False], backend=backend))
+    _assert_step(evaluation, ours, theirs.eval(), batches[0], torch)
+
+
+def _read(module: nn.Module) -> Any:
+    """Every variable, so that both graphs hold them all."""
+    return sum(variable.read().astype("float64").sum() for variable in module.variables().values())
+
+
+def _assert_step(session: Any, ours: nn.Module, theirs: Any, batch: Array, torch: Any) -> None:
+    with torch.no_grad():
+        wanted = theirs(torch.tensor(batch)).numpy()
+    np.testing.assert_allclose(session(x=batch)["y"], wanted, rtol=1e-8, atol=1e-10)
+    held = theirs.state_dict()
+    for name, array in ours.state_dict(session).items():
+        np.testing.assert_allclose(array, held[name].numpy(), rtol=1e-8, atol=1e-10, err_msg=name)
