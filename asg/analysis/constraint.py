@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from asg.core.dim import Dim, evaluate, solve_for_symbol, symbols_of
 from asg.core.errors import DimError, FeedError
 from asg.core.explain import made_by
 from asg.core.graph import Graph
-from asg.core.region import with_bodies
+from asg.core.node import Node
+from asg.core.region import bodies_of
 from asg.core.types import SizeCheck, TensorType
 
 Claim = tuple[str, int, Dim, int]
@@ -58,17 +59,29 @@ def require_bound(graph: Graph, binding: Mapping[str, int]) -> None:
     Raises:
         FeedError: a size is used inside the graph that no input has; names the op and its line.
     """
-    nodes = [node for each in with_bodies(graph) for node in each.nodes]
-    for node in nodes:
+    for node, known in _with_known_sizes(graph, frozenset(binding)):
         for output in node.outputs:
             for size in output.shape:
-                free = sorted({symbol.name for symbol in symbols_of(size)} - binding.keys())
+                free = sorted({symbol.name for symbol in symbols_of(size)} - known)
                 if free:
                     raise FeedError(
                         f"nothing binds the size {free[0]!r} of {output.type}, "
                         f"{made_by(output)}; declare an input that has it on an axis, "
                         "or keep one that the outputs do not need: asg.Graph(..., inputs=[x])"
                     )
+
+
+def _with_known_sizes(
+    graph: Graph, known: frozenset[str]
+) -> Iterator[tuple[Node, frozenset[str]]]:
+    """Every node, those of bodies included, and the sizes that have a number there."""
+    pending = [(graph, known)]
+    while pending:
+        current, known = pending.pop()
+        for node in current.nodes:
+            yield node, known
+            inside = known.union(node.op.own_sizes())
+            pending.extend((body, inside) for body in bodies_of(node.op))
 
 
 def _claims(

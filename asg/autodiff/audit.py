@@ -13,6 +13,7 @@ from asg.core.errors import NotDifferentiable
 from asg.core.explain import made_by
 from asg.core.graph import reachable_nodes
 from asg.core.node import Node, next_serial
+from asg.core.region import bodies_of, with_bodies
 from asg.core.registry import call, public
 from asg.core.tensor import Tensor
 from asg.core.tree import flatten
@@ -49,7 +50,8 @@ class Audit:
 
     Attributes:
         unreached: names of ``wrt`` that get no gradient, with the reason.
-        findings: ops without a rule, breaks, hazards and downcasts, in order of the graph.
+        findings: ops without a rule, breaks, hazards, downcasts and open loops, in order of the
+            graph.
         saved: forward values the gradient reads (parameters and inputs are kept anyway).
         saved_bytes: their size together, a formula in the symbolic sizes.
     """
@@ -65,7 +67,7 @@ class Audit:
         return not (self.unreached or self.findings)
 
     def of_kind(self, kind: str) -> list[Finding]:
-        """The findings of a kind: "no rule", "break", "hazard" or "downcast"."""
+        """The findings of a kind: "no rule", "break", "hazard", "downcast", "open loop"."""
         return [finding for finding in self.findings if finding.kind == kind]
 
     def __str__(self) -> str:
@@ -85,7 +87,8 @@ def audit(loss: Any, wrt: Any) -> Audit:
     Reports values of ``wrt`` the loss does not reach; ops on the way without a gradient rule, and
     ops where a path ends (rounding, casts to integers, `stop_gradient`); divisions,
     logarithms and roots in a branch of `where` (whose gradient is NaN where the branch is *not*
-    taken but singular); casts that lose precision; and what forward values backward will read.
+    taken but singular); casts that lose precision; loops whose length only the run knows; and what
+    forward values backward will read.
 
     Args:
         loss: a floating scalar.
@@ -104,6 +107,7 @@ def audit(loss: Any, wrt: Any) -> Audit:
     path = [node for node in nodes if _leads(node, tainted)]
     findings = [
         *_missing_rules(path, loss), *_breaks(path), *_hazards(path, tainted), *_downcasts(path),
+        *_open_loops(path),
     ]  # fmt: skip
     findings.sort(key=lambda finding: finding.node.serial)
     reached, saved = _saved(loss, [t for t in variables.values() if t.dtype.is_float])
@@ -186,6 +190,23 @@ def _downcasts(path: Iterable[Node]) -> list[Finding]:
         if before.is_float and after.is_float and after.itemsize < before.itemsize:
             found.append(Finding("downcast", node, f"{before.name} is rounded to {after.name}"))
     return found
+
+
+def _open_loops(path: Iterable[Node]) -> list[Finding]:
+    """Loops of as many steps as the run takes, those inside of bodies included."""
+    inner = [n for node in path for body in bodies_of(node.op) for each in with_bodies(body)
+             for n in each.nodes]  # fmt: skip
+    return [
+        Finding("open loop", node, _OPEN_LOOP)
+        for node in dict.fromkeys([*path, *inner])
+        if node.op.name == "while_loop" and any(output.dtype.is_float for output in node.outputs)
+    ]
+
+
+_OPEN_LOOP = (
+    "the gradient of while_loop keeps the carries of as many steps as the run takes, which "
+    "backends whose programs have fixed sizes refuse; max_length= bounds it"
+)
 
 
 def _saved(loss: Tensor, variables: Sequence[Tensor]) -> tuple[set[Tensor], list[Tensor]]:

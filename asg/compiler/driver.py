@@ -158,6 +158,15 @@ def evaluate(graph: Graph) -> list[np.ndarray[Any, Any]]:
 
 
 @public
+def with_sizes(graph: Graph, binding: Mapping[str, int]) -> Graph:
+    """A lowered graph with these numbers for its sizes, ready for a backend.
+
+    For kernels of ops whose bodies have sizes of their own.
+    """
+    return run_pipeline(late_pipeline(evaluate), specialise(graph, binding))
+
+
+@public
 def optimize(graph: Graph, backend: str | Backend | None = None) -> Graph:
     """The graph after the default passes; lowered for ``backend`` when one is given."""
     if backend is None:

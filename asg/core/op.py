@@ -46,6 +46,8 @@ class Op:
         differentiable: False states that the output carries no gradient to any operand.
         is_placeholder: a leaf that receives its value from outside (an input or a state).
         variadic: takes any number of operands.
+        without_kernel: of a primitive that a backend may lack, what its users can do then. Empty:
+            every backend has a kernel.
     """
 
     name: ClassVar[str] = ""
@@ -56,6 +58,7 @@ class Op:
     differentiable: ClassVar[bool] = True
     is_placeholder: ClassVar[bool] = False
     variadic: ClassVar[bool] = False
+    without_kernel: ClassVar[str] = ""
     operands: ClassVar[tuple[str, ...]] = ()
     field_names: ClassVar[tuple[str, ...]] = ()
 
@@ -152,6 +155,10 @@ class Op:
         for output in outputs:
             total = total + output.size
         return total
+
+    def own_sizes(self) -> tuple[str, ...]:
+        """Names of sizes that only the bodies of this op know; it gives them numbers itself."""
+        return ()
 
     def leaf_label(self) -> str:
         """For leaves, how messages name them (``input 'x'``); empty for computations."""

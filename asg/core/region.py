@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from asg.core.dim import free_symbols
 from asg.core.graph import Graph, rebuild
 from asg.core.node import Node
 from asg.core.registry import op_class
@@ -252,9 +253,14 @@ def require_fits(given: TensorType, wanted: TensorType, what: str) -> None:
         require_equal(size, other, f"{what} is {given}, {wanted} is needed: axis {axis}")
 
 
-def surface_checks(body: Graph) -> None:
-    """Record the claims of a body about its sizes as claims of the op that is being inferred."""
+def surface_checks(body: Graph, own_sizes: Sequence[str] = ()) -> None:
+    """Record the claims of a body about its sizes as claims of the op that is being inferred.
+
+    Those about the op's own sizes are its own business: `infer` says them again for the numbers.
+    """
     for check in body.checks:
+        if not free_symbols((check.left, check.right)).keys().isdisjoint(own_sizes):
+            continue
         if check.relation == "==":
             require_equal(check.left, check.right, check.reason)
         else:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from asg.core.convert import as_tensor
 from asg.core.dim import Dim, SymbolicDim, dim_max
 from asg.core.dtype import int32
-from asg.core.errors import DtypeError, NotDifferentiable, OperandError
-from asg.core.explain import made_by
+from asg.core.errors import DtypeError, OperandError
 from asg.core.graph import Graph
 from asg.core.node import next_serial
 from asg.core.op import Op
@@ -21,7 +20,7 @@ from asg.core.region import (
     require_fits,
     surface_checks,
 )
-from asg.core.registry import public
+from asg.core.registry import public, service
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem, as_shape
 from asg.ops.branches import cond
@@ -38,8 +37,10 @@ class WhileLoop(Op):
     """``while condition(carry, captured): carry = body(carry, captured)``.
 
     Operands: the first values of the carries, then what the two graphs capture; both take all.
-    Outputs: the last values of the carries. How many steps there are, only the run knows, so there
-    is no gradient; its cost in flops is that of one step and two tests.
+    Outputs: the last values of the carries, then the number of steps, int32. That number only the
+    run knows; the cost in flops is that of one step and two tests.
+
+    The gradient is a `RunTimeLength`; see `asg.autodiff.run_time_length`.
     """
 
     condition: Graph
@@ -61,15 +62,18 @@ class WhileLoop(Op):
         for name, before, after in zip(self.body.input_names, self.body.inputs[: self.carries],
                                        self.body.outputs, strict=False):  # fmt: skip
             require_fits(after.type, before.type, f"{name} as it comes out of the body")
-        return tuple(tensor.type for tensor in self.body.outputs)
+        steps = TensorType.of(int32, ())
+        return (*(tensor.type for tensor in self.body.outputs), steps)
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
-        raise NotDifferentiable(
-            f"while_loop has no gradient, since its number of steps is not known "
-            f"({made_by(outputs[0])})\n"
-            "  repair: pass max_length= to while_loop, or use scan; or wrap the result in "
-            "asg.stop_gradient"
-        )
+        wanted = tuple(tensor.dtype.is_float for tensor in inputs)
+        return self.wanted_vjp(wanted, inputs, outputs, cotangents)
+
+    def wanted_vjp(
+        self, wanted: tuple[bool, ...], inputs: Tensors, outputs: Tensors, cotangents: Tensors
+    ) -> Sequence[Cotangent]:
+        built: list[Cotangent] = service("while_vjp")(self, wanted, inputs, outputs, cotangents)
+        return built
 
     def flops(self, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> Dim:
         return 2 * body_flops(self.condition) + body_flops(self.body)
@@ -95,22 +99,28 @@ def while_loop(
 
     Both functions are called once, to build their graphs, and may use tensors from outside.
 
+    A gradient takes the number of steps as it was. It keeps the carries of every step and computes
+    the rest of a step again.
+
     Args:
         cond_function: from the carry to a bool scalar.
         body_function: from the carry to the next one, of the same structure and types.
         init: the first carry: a tensor, or nested dicts, lists and tuples of them.
         max_length: stop after this many steps even if the condition still holds. The loop is then
-            a `scan` of that length whose later steps change nothing, and has a gradient.
+            a `scan` of that length whose later steps change nothing. Backends whose programs have
+            fixed sizes (JAX) need it for a gradient.
 
     Raises:
         ShapeError, DtypeError: a carry changes its type, or the condition is no bool scalar.
-        NotDifferentiable: when a gradient is taken through a loop without ``max_length``.
+        UnsupportedOp: by `compile` for JAX, when a gradient goes through a loop without
+            ``max_length``.
 
     >>> import asg
     >>> x = asg.input("x", ())
     >>> y = asg.while_loop(lambda c: c < 100.0, lambda c: c * 2.0, x)
-    >>> asg.run(y, {x: 3.0}).item()
-    192.0
+    >>> value, slope = asg.run([y, asg.grad(y, x)], {x: 3.0})
+    >>> value.item(), slope.item()
+    (192.0, 64.0)
     """
     if max_length is not None:
         return _bounded(cond_function, body_function, init, max_length)
@@ -128,7 +138,7 @@ def while_loop(
     condition = body_of([*carry.values()], {"goes_on": goes_on}, captured, "condition")
     body = body_of([*carry.values()], after, captured)
     outputs = WhileLoop(condition, body, len(carry)).apply(*first.values(), *captured)
-    return refill(init, dict(zip(carry, outputs, strict=True)))
+    return refill(init, dict(zip(carry, outputs, strict=False)))
 
 
 def _bounded(
@@ -151,8 +161,8 @@ def fori_loop(
 ) -> Any:
     """``for i in range(lower, upper): carry = body_function(i, carry)``.
 
-    With ints or symbolic sizes as bounds it is a `scan` and has a gradient; with tensors, a
-    `while_loop`, which has none.
+    With ints or symbolic sizes as bounds it is a `scan`; with tensors, a `while_loop`, whose
+    gradient not every backend computes.
 
     Args:
         lower: the first i.

@@ -54,10 +54,13 @@ def decomposed(node: Node, inputs: tuple[Tensor, ...], backend: Target) -> tuple
     """The outputs of ``node`` in supported ops; goes as deep as composites nest."""
     if not node.op.has_decomposition():
         path = " <- ".join(step.name for step in reversed(node.origin.derived))
+        advice = node.op.without_kernel
         raise UnsupportedOp(
-            f"backend {backend.name!r} has no kernel for {node.op} ({made_by(node.outputs[0])})"
+            f"backend {backend.name!r} has no kernel for {node.op.name if advice else node.op} "
+            f"({made_by(node.outputs[0])})"
             + (f", reached through {path}" if path else "")
-            + "; it is a primitive, so a kernel must be registered for it"
+            + (f"\n  repair: {advice}" if advice else
+               "; it is a primitive, so a kernel must be registered for it")
         )
     floor = next_serial()
     with derive("decompose", node.op.name, (node.lineage,), node.origin):

@@ -38,6 +38,9 @@ def substitute_value(value: Any, binding: Mapping[str, Dim]) -> Any:
 def substitute_op(op: Op, binding: Mapping[str, Dim]) -> Op:
     """The op with sizes in its attributes replaced; the same object when it has none."""
     changes: dict[str, Any] = {}
+    own = op.own_sizes()
+    if own:
+        binding = {name: size for name, size in binding.items() if name not in own}
     for name, value in op.attributes().items():
         changed = substitute_value(value, binding)
         if changed is not value:

@@ -29,8 +29,9 @@ PREFACE = """# Ops
 Every op of asg, made from registry and samples by `python -m asg.testing.coverage docs/ops.md`
 (a test fails when this page is stale). The contract test holds each row to an independent oracle.
 
-- **kind**: a primitive has a kernel on every backend; a composite is a formula over other ops, and
-  its name stays in the graph until a backend lacks it.
+- **kind**: a primitive has a kernel on every backend (a few are refused by one, which then says
+  what to do instead); a composite is a formula over other ops, and its name stays in the graph
+  until a backend lacks it.
 - **dtypes**: accepted for the first operand that is not fixed to one dtype.
 - **symbolic**: sizes may be symbols.
 - **derivatives**: the order checked against finite differences; "-" where no gradient exists.
@@ -81,7 +82,9 @@ def _on(backend: str, op_class: type[Op], sample: Sample) -> str:
     if op_class.is_placeholder:
         return "argument"
     types = tuple(tensor.type for tensor in apply_sample(sample).inputs)
-    return "kernel" if load_backend(backend).supports(sample.op, types) else "decomposed"
+    if load_backend(backend).supports(sample.op, types):
+        return "kernel"
+    return "decomposed" if op_class.has_decomposition() else "refused"
 
 
 def _cost(sample: Sample) -> str:

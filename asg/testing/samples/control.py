@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from asg.autodiff.api import vjp
 from asg.core.dtype import bool_, float64, int32
 from asg.core.op import Op
 from asg.core.tensor import Tensor
@@ -131,10 +132,34 @@ def _doubled(x: Any, limit: Any) -> Tensor:
     return while_loop(lambda c: sum(c["x"]) < limit, step, start)["x"]  # type: ignore[no-any-return]
 
 
-def _doubled_oracle(x: Array, n: Array, limit: Array) -> tuple[Array, Array]:
+def _doubled_oracle(x: Array, n: Array, limit: Array) -> tuple[Array, Array, Array]:
+    steps = 0
     while x.sum() < limit:
-        x, n = x * 2.0, n + np.int32(1)
-    return x, n
+        x, n, steps = x * 2.0, n + np.int32(1), steps + 1
+    return x, n, np.array(steps, np.int32)
+
+
+def _damped(a: Any, b: Any, k: Any) -> Tensor:
+    step = lambda c: (tanh(c[0] * c[1] + k), 0.5 * c[1] + 0.1 * c[0] * c[0])  # noqa: E731 - short
+    return while_loop(lambda c: sum(c[1]) > 1.0, step, (a, b))[0]  # type: ignore[no-any-return]
+
+
+def _damped_oracle(a: Array, b: Array, k: Array) -> tuple[Array, Array, Array]:
+    steps = 0
+    while b.sum() > 1.0:
+        a, b, steps = np.tanh(a * b + k), 0.5 * b + 0.1 * a * a, steps + 1
+    return a, b, np.array(steps, np.int32)
+
+
+def _grown(x: Any, w: Any, seed: Any) -> Tensor:
+    """The derivatives of ``seed * x * w**steps`` by x and w; the op takes the steps first."""
+    last = while_loop(lambda c: sum(c) < 9.0, lambda c: c * w, x)
+    return vjp(last, seed, [x, w])[0]  # type: ignore[no-any-return]
+
+
+def _grown_oracle(steps: Array, x: Array, w: Array, seed: Array) -> tuple[Array, Array]:
+    n = int(steps)
+    return seed * w**n, seed * x * n * w ** (n - 1)
 
 
 def _index(value: int | bool) -> Array:
@@ -157,7 +182,16 @@ def _either_sample(predicate: bool) -> Sample:
 def _doubled_sample(limit: float, label: str) -> Sample:
     return Sample(
         _op(_doubled, (3,), ()), (np.array([1.0, 2.0, 0.5]), _index(0), np.array(limit)),
-        _doubled_oracle, (("n",), (), ()), _op(_doubled, ("n",), ()), differentiate=(), label=label,
+        _doubled_oracle, (("n",), (), ()), _op(_doubled, ("n",), ()), label=label,
+    )  # fmt: skip
+
+
+def _grown_sample(steps: int, label: str) -> Sample:
+    return Sample(
+        _op(_grown, (2,), (2,), (2,)),
+        (_index(steps), _numbers(2), np.array([1.1, -0.9]), _numbers(2)[::-1].copy()),
+        _grown_oracle, ((), ("n",), ("n",), ("n",)), _op(_grown, ("n",), ("n",), ("n",)),
+        label=label,
     )  # fmt: skip
 
 
@@ -170,6 +204,13 @@ register_samples(
         _either_sample(False),
         _doubled_sample(100.0, "several steps"),
         _doubled_sample(0.0, "no step"),
+        Sample(_op(_damped, (2,), (2,), (2,)),
+               (_numbers(2), np.array([3.0, 4.0]), _numbers(2)), _damped_oracle,
+               (("n",), ("n",), ("n",)), _op(_damped, ("n",), ("n",), ("n",)),
+               label="two carries"),
+        _grown_sample(3, "steps"),
+        _grown_sample(0, "no step"),
+        _grown_sample(17, "a step more than needed"),
 
         Sample(_op(_recurrent, (3,), (2, 3), (3, 3), (3,)),
                (_numbers(3), _numbers(2, 3), _numbers(3, 3), _numbers(3)), _recurrent_oracle,

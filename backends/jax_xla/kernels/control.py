@@ -43,10 +43,13 @@ def switch(op: branches.Switch, index: jax.Array, *operands: jax.Array) -> tuple
 def while_loop(op: while_loops.WhileLoop, *operands: jax.Array) -> tuple[jax.Array, ...]:
     captured = operands[op.carries :]
 
-    def goes_on(carry: Any) -> Any:
+    def goes_on(state: Any) -> Any:
+        carry, _ = state
         return run_graph(op.condition, [*carry, *captured])[0]
 
-    def step(carry: Any) -> Any:
-        return tuple(run_graph(op.body, [*carry, *captured]))
+    def step(state: Any) -> Any:
+        carry, steps = state
+        return tuple(run_graph(op.body, [*carry, *captured])), steps + 1
 
-    return tuple(jax.lax.while_loop(goes_on, step, operands[: op.carries]))
+    last, steps = jax.lax.while_loop(goes_on, step, (operands[: op.carries], jnp.int32(0)))
+    return (*last, steps)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from asg.core.graph import Graph
+from asg.core.registry import service
 from asg.core.state_slot import StateSlot
 from asg.ops import branches, while_loops
 from asg.ops import loops as ops
+from asg.ops.run_time_length import RunTimeLength
 
 from ..bind import bind
 from ..kernel import Array, Call, Scratch, kernel
@@ -116,14 +118,68 @@ def while_loop(
     asked = [*_copies(test.inputs, body.inputs, range(first)), *test.schedule]
     last = _copies(outputs, body.inputs, range(first))
     steps = [*body.schedule, *body.finish]
-    return [*start, (_repeat, (asked, test.outputs[0], steps)), *last]
+    return [*start, (_repeat, (asked, test.outputs[0], steps, outputs[-1])), *last]
 
 
-def _repeat(asked: Calls, answer: Array, steps: Calls) -> None:
+def _repeat(asked: Calls, answer: Array, steps: Calls, counted: Array) -> None:
+    count = 0
     while True:
         for function, args in asked:
             function(*args)
         if not answer:
-            return
+            break
+        count += 1
         for function, args in steps:
             function(*args)
+    counted[...] = count
+
+
+@kernel(RunTimeLength, wants_scratch=False)
+def run_time_length(
+    op: RunTimeLength, inputs: list[Array], outputs: list[Array], scratch: Scratch
+) -> list[Call]:
+    return [(_at_length, (_Programs(op), inputs, outputs))]
+
+
+def _at_length(programs: _Programs, inputs: list[Array], outputs: list[Array]) -> None:
+    for function, args in programs.calls(program_length(int(inputs[0])), inputs, outputs):
+        function(*args)
+
+
+def program_length(steps: int) -> int:
+    """The length of the program for a loop of so many steps: up to 15 as it is, then of 4 bits.
+
+    Eight lengths serve all numbers of steps from one power of two to the next, and at most one step
+    in nine is wasted.
+
+    >>> [program_length(steps) for steps in (0, 1, 15, 17, 100, 1000)]
+    [1, 1, 15, 18, 104, 1024]
+    """
+    unit = 1 << max(steps.bit_length() - 4, 0)
+    return max(-(-steps // unit) * unit, 1)
+
+
+class _Programs:
+    """The calls of one `RunTimeLength` for the lengths that were used last.
+
+    Each has memory of its own, for what it keeps of all its steps.
+    """
+
+    LIMIT = 8
+
+    def __init__(self, op: RunTimeLength) -> None:
+        self.op = op
+        self.known: dict[int, list[Call]] = {}
+
+    def calls(self, length: int, inputs: list[Array], outputs: list[Array]) -> list[Call]:
+        found = self.known.pop(length, None)
+        if found is None:
+            if len(self.known) == self.LIMIT:
+                del self.known[next(iter(self.known))]
+            body = service("with_sizes")(self.op.body, {self.op.length: length})
+            bound = _Bound(body, 0, ())
+            start = _copies(bound.inputs, inputs, range(len(inputs)))
+            last = _copies(outputs, bound.outputs, range(len(outputs)))
+            found = [*start, *bound.schedule, *last]
+        self.known[length] = found
+        return found

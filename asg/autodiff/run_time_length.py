@@ -1,0 +1,97 @@
+"""The gradient of a while_loop: that of a scan which is long enough, whatever the run needs.
+
+A loop of ``steps`` steps is the scan of any length from ``steps`` on whose steps beyond that change
+nothing. The gradient of that scan is built once, for a symbolic length, and put into a
+`RunTimeLength`, which gives the length a number when it runs. The condition plays no part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from asg.autodiff.loops import is_zero
+from asg.autodiff.vjp import pullback
+from asg.core.dim import symbol
+from asg.core.graph import reachable_nodes
+from asg.core.region import Body, body_input
+from asg.core.registry import call, public
+from asg.core.tensor import Tensor
+from asg.ops.branches import cond
+from asg.ops.leaf import iota
+from asg.ops.loops import scan
+from asg.ops.run_time_length import RunTimeLength, fresh_size
+from asg.ops.while_loops import WhileLoop
+from asg.ops.wrapped import inline
+
+Tensors = Sequence[Tensor]
+
+
+@public
+def while_vjp(
+    op: WhileLoop, wanted: Sequence[bool], inputs: Tensors, outputs: Tensors, cotangents: Tensors
+) -> list[Tensor | None]:
+    """The cotangents of the wanted operands of a loop; None where none flows."""
+    given = [outputs[-1], *inputs]
+    leaves = [body_input(f"x{i}", tensor.type) for i, tensor in enumerate(given)]
+    length = fresh_size("steps", inputs, (op.condition, op.body))
+    last = _long_enough(op, leaves[0], leaves[1:], length)
+    found = _pulled(length, leaves, given, [False, *wanted], last, cotangents[:-1])
+    return found[1:]
+
+
+@public
+def run_time_length_vjp(
+    op: RunTimeLength, wanted: Sequence[bool], inputs: Tensors, cotangents: Tensors
+) -> list[Tensor | None]:
+    """The cotangents of the wanted operands; None where none flows."""
+    body = op.body
+    return _pulled(op.length, body.inputs, inputs, wanted, body.outputs, cotangents)
+
+
+def _long_enough(op: WhileLoop, steps: Tensor, operands: Tensors, length: str) -> Tensors:
+    """The last carries after ``steps`` of ``length`` steps."""
+    captured = operands[op.carries :]
+
+    def step(carry: tuple[Tensor, ...], i: Tensor) -> tuple[Any, None]:
+        advance = lambda: inline(op.body, (*carry, *captured))  # noqa: E731 - one line is the point
+        return cond(call("less", i, steps), advance, lambda: carry), None
+
+    places = iota((symbol(length),))
+    last: tuple[Tensor, ...] = scan(step, tuple(operands[: op.carries]), places)[0]
+    return last
+
+
+def _pulled(
+    length: str,
+    leaves: Tensors,
+    given: Tensors,
+    wanted: Sequence[bool],
+    outputs: Tensors,
+    cotangents: Tensors,
+) -> list[Tensor | None]:
+    """A `RunTimeLength` around the pullback from ``outputs``, graph over ``leaves``, to these.
+
+    ``given`` are the operands that the leaves stand for, the number of steps first.
+    """
+    places = [i for i, asked in enumerate(wanted) if asked and leaves[i].dtype.is_float]
+    chosen = [
+        i for i, tensor in enumerate(outputs)
+        if tensor.dtype.is_float and not is_zero(cotangents[i])
+    ]  # fmt: skip
+    seeds = [body_input(f"cotangent_{i}", outputs[i].type) for i in chosen]
+    found = pullback([outputs[i] for i in chosen], seeds, [leaves[i] for i in places])
+    results = {i: tensor for i, tensor in zip(places, found, strict=True) if tensor is not None}
+    if not results:
+        return [None] * len(leaves)
+    reached = set(reachable_nodes(results.values()))
+    inputs = {leaves[0]: given[0]}
+    inputs |= {leaf: given[i] for i, leaf in enumerate(leaves) if leaf.node in reached}
+    inputs |= {seed: cotangents[i] for seed, i in zip(seeds, chosen, strict=True)}
+    body = Body.of(
+        list(inputs), list(results.values()), [f"y_{i}" for i in range(len(results))], (), "body",
+        [f"x_{i}" for i in range(len(inputs))],
+    )  # fmt: skip
+    made = RunTimeLength(body, length).apply(*inputs.values())
+    by_place = dict(zip(results, made, strict=True))
+    return [by_place.get(i) for i in range(len(leaves))]
