@@ -45,7 +45,13 @@ from asg.nn.convolution import Conv3d as Conv3d
 from asg.nn.convolution import ConvTranspose1d as ConvTranspose1d
 from asg.nn.convolution import ConvTranspose2d as ConvTranspose2d
 from asg.nn.convolution import ConvTranspose3d as ConvTranspose3d
+from asg.nn.dropout import AlphaDropout as AlphaDropout
 from asg.nn.dropout import Dropout as Dropout
+from asg.nn.dropout import Dropout1d as Dropout1d
+from asg.nn.dropout import Dropout2d as Dropout2d
+from asg.nn.dropout import Dropout3d as Dropout3d
+from asg.nn.dropout import FeatureAlphaDropout as FeatureAlphaDropout
+from asg.nn.dropout import StochasticDepth as StochasticDepth
 from asg.nn.embedding import Embedding as Embedding
 from asg.nn.instance_norm import InstanceNorm1d as InstanceNorm1d
 from asg.nn.instance_norm import InstanceNorm2d as InstanceNorm2d

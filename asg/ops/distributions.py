@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from asg.core.errors import DtypeError, OperandError
 from asg.core.op import Op
 from asg.core.registry import public
 from asg.core.tensor import Tensor
-from asg.core.types import Shape, TensorType, TypeProblem, as_shape
+from asg.core.types import Shape, TensorType, TypeProblem, as_shape, normalize_axes
 from asg.ops.compare import bitwise_right_shift, less
 from asg.ops.elementwise import minimum, remainder, where
 from asg.ops.elementwise_unary import cos, log, sqrt
@@ -133,22 +133,27 @@ class RandInt(FromKey):
 class Dropout(Op):
     """``y = x / (1 - rate)`` where a random mask keeps x, else 0; the mask follows from the key.
 
-    Linear in x: the gradient is the same dropout of the cotangent.
+    Elements that differ only along ``shared_axes`` share one fate. Linear in x: the gradient is the
+    same dropout of the cotangent.
     """
 
     rate: float
+    shared_axes: tuple[int, ...] = ()
     category: ClassVar[str] = "random"
 
     def infer(self, x: TensorType, key: TensorType) -> TensorType:
         x.require_float()
         require_key(key)
         _require_probability("rate", self.rate)
+        for axis in self.shared_axes:
+            x.require_axis(axis)
         return x
 
     def decompose(self, x: Tensor, key: Tensor) -> Tensor:
         kept = 1.0 - self.rate
         scaled = x * (1.0 / kept) if kept else x
-        return where(Bernoulli(x.shape, kept)(key), scaled, 0.0)
+        fates = tuple(1 if i in self.shared_axes else size for i, size in enumerate(x.shape))
+        return where(Bernoulli(fates, kept)(key), scaled, 0.0)
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
         return [lambda: self(cotangents[0], inputs[1]), None]
@@ -299,16 +304,21 @@ def randint(key: Any, shape: Any, low: int, high: int) -> Tensor:
 
 
 @public
-def dropout(x: Any, rate: float, key: Any) -> Tensor:
+def dropout(
+    x: Any, rate: float, key: Any, shared_axes: SupportsIndex | Sequence[SupportsIndex] = ()
+) -> Tensor:
     """``x / (1 - rate)`` with probability ``1 - rate``, else 0; so the mean is that of ``x``.
 
     Args:
         x: floating numbers.
         rate: probability of dropping, a number in [0, 1]. 0 returns ``x`` itself, 1 only zeros.
         key: u32[2]; the same key drops the same elements, on every backend.
+        shared_axes: elements along these are kept or dropped together, such as the pixels of a
+            channel.
 
     Raises:
         OperandError: the rate is not in [0, 1].
+        ShapeError: no such axis.
         DtypeError: ``x`` is not floating, or ``key`` not u32[2].
 
     Source: Srivastava et al., JMLR 15 (2014), https://jmlr.org/papers/v15/srivastava14a.html.
@@ -317,6 +327,8 @@ def dropout(x: Any, rate: float, key: Any) -> Tensor:
     >>> sorted(set(asg.run(asg.dropout(asg.ones((50,)), 0.5, asg.random_key(0))).tolist()))
     [0.0, 2.0]
     """
-    op, tensor, word = Dropout(_require_probability("rate", rate)), as_tensor(x), as_tensor(key)
+    tensor, word = as_tensor(x), as_tensor(key)
+    axes = normalize_axes(shared_axes, tensor.ndim)
+    op = Dropout(_require_probability("rate", rate), axes)
     op.infer(tensor.type, word.type)
     return op(tensor, word) if op.rate else tensor

@@ -139,14 +139,16 @@ def _dropout(op: Dropout) -> Callable[..., Any]:
     def value(x: Array, key: Array) -> Any:
         kept = 1.0 - op.rate
         scaled = x / kept if kept else x
+        fates = tuple(1 if i in op.shared_axes else size for i, size in enumerate(x.shape))
         # The op says 24 bits of probability, so the limit is the float32 one.
-        return np.where(units_of(key, x.shape, float32) < np.float32(kept), scaled, 0.0)
+        return np.where(units_of(key, fates, float32) < np.float32(kept), scaled, 0.0)
 
     return value
 
 
-def _dropped(rate: float, x: Array, symbolic: Any) -> Sample:
-    return Sample(Dropout(rate), (x, KEY), _dropout(Dropout(rate)), (symbolic, (2,)))
+def _dropped(rate: float, x: Array, symbolic: Any, *shared_axes: int) -> Sample:
+    op = Dropout(rate, shared_axes)
+    return Sample(op, (x, KEY), _dropout(op), (symbolic, (2,)))
 
 
 register_samples(
@@ -156,6 +158,8 @@ register_samples(
         _dropped(1.0, MATRIX, (2, "n")),
         _dropped(0.0, MATRIX, (2, "n")),
         _dropped(0.5, np.array(2.0), ()),
+        _dropped(0.4, MATRIX, ("batch", "n"), 1),
+        _dropped(0.4, MATRIX, ("batch", "n"), 0, 1),
         _dropped(0.5, np.empty((0, 3)), ("batch", 3)),
     ]
 )
