@@ -15,11 +15,13 @@ from asg.core.graph import reachable_nodes
 from asg.testing import random_library as random_library  # these register operations
 from asg.testing import random_moves as random_moves
 from asg.testing import random_ops as random_ops
+from asg.testing import random_samples as random_samples
 from asg.testing.draw import MAKERS, WEIGHTS, Draw, Size
-from asg.testing.recipe import Recipe
+from asg.testing.recipe import Name, Recipe
 
 _MOST_OUTPUTS = 4
-_MOST_STEPS = 12
+_ROOM_FOR_ANY_OP = 8
+_MOST_STEPS = 20
 """Of one operation together with what prepares its operands."""
 
 
@@ -42,8 +44,11 @@ def random_recipe(seed: int, nodes: int | None = None) -> Recipe:
         draw.float_input(shape)
     if random.random() < 0.5:  # the same numbers under other names, where they are equal
         draw.float_input([_namesake(size, draw.sizes) for size in shape])
+    kept: list[Name] = []
+    if target >= _ROOM_FOR_ANY_OP:  # consecutive seeds go through the whole registry
+        kept = random_samples.draw_op(draw, seed)
     _fill(draw, target)
-    outputs = _chosen_outputs(draw)
+    outputs = _chosen_outputs(draw, {name.text for name in kept})
     recipe = Recipe(tuple(draw.steps), outputs, draw.feeds, f"random_recipe({seed}, {nodes})")
     return recipe.needed()
 
@@ -77,13 +82,15 @@ def _fill(draw: Draw, target: int) -> None:
         assert len(draw.steps) <= before + _MOST_STEPS, maker.__name__
 
 
-def _chosen_outputs(draw: Draw) -> tuple[str, ...]:
-    """Some results that nothing uses: all values hang together that way."""
+def _chosen_outputs(draw: Draw, kept: set[str]) -> tuple[str, ...]:
+    """Some results that nothing uses, those in ``kept`` first: all values hang together that way."""
     used = {name for step in draw.steps for name in step.used()}
     ends = [name for name in draw.tensors if name not in used]
     others = [name for name in ends if not draw.tensors[name].dtype.is_float]
     floats = [name for name in ends if name not in others]
     if not floats:
         floats = [name for name in draw.tensors if draw.tensors[name].dtype.is_float][-1:]
-    chosen = draw.random.sample(floats, min(_MOST_OUTPUTS, len(floats)))
-    return (*sorted(chosen, key=floats.index), *others[:1])
+    chosen = draw.random.sample(floats, len(floats))
+    chosen.sort(key=lambda name: name not in kept)
+    others.sort(key=lambda name: name not in kept)
+    return (*sorted(chosen[:_MOST_OUTPUTS], key=floats.index), *others[:1])

@@ -68,7 +68,8 @@ class Step:
     """``results = asg.function(*arguments, **options)``.
 
     Arguments are Python literals, `Name`, `SizeOf`, `NewSize`, `Code`, and lists, tuples and
-    slices of these. The function "getitem" stands for square brackets.
+    slices of these. The function "getitem" stands for square brackets, and "apply" for the method
+    of an op, which is the first argument.
     """
 
     results: tuple[str, ...]
@@ -111,7 +112,11 @@ class Step:
 
         arguments = [_mapped(resolve, each) for each in self.arguments]
         options = {key: _mapped(resolve, each) for key, each in self.options.items()}
-        made: Any = service(self.function)(*arguments, **options)
+        if self.function == "apply":
+            apply, *arguments = arguments
+        else:
+            apply = service(self.function)
+        made: Any = apply(*arguments, **options)
         outputs = (made,) if isinstance(made, Tensor) else made
         return dict(zip(self.results, outputs, strict=True))
 
@@ -120,6 +125,11 @@ class Step:
         if self.function == "getitem":
             what, key = self.arguments
             return f"{self.results[0]} = {what!r}[{_key_text(key)}]"
+        if self.function == "apply":
+            op, *operands = self.arguments
+            comma = "," if len(self.results) == 1 else ""
+            given = ", ".join(map(_text, operands))
+            return f"{', '.join(self.results)}{comma} = {op!r}.apply({given})"
         inside = [_text(each) for each in self.arguments]
         inside += [f"{key}={_text(each)}" for key, each in self.options.items()]
         comma = "," if len(self.results) == 1 and self.function in ("split", "unstack") else ""
@@ -179,7 +189,7 @@ class Recipe:
         return "\n".join(lines) + "\n"
 
 
-_HEAD = ["import numpy as np", "", "import asg", ""]
+_HEAD = ["import numpy as np", "", "import asg", "from asg.core.registry import op_class", ""]
 _TAIL = """\
 floats = {name: y for name, y in outputs.items() if y.dtype.is_float}
 wrt = {name: x for name, x in inputs.items() if x.dtype.is_float}

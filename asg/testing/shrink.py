@@ -119,7 +119,7 @@ def _as_input(
     known: dict[object, SizeOf | NewSize] = {}
     built: dict[str, Tensor] = {}
     for step in recipe.steps[:position]:
-        if step.is_input:
+        if step.is_input and step.used() <= built.keys():  # some have the size of a computed value
             built |= step.run(built)
             shape = built[step.results[0]].shape
             known |= {size: SizeOf(step.results[0], axis) for axis, size in enumerate(shape)}

@@ -120,7 +120,7 @@ def test_values_are_tame() -> None:
         case = Case(random_recipe(seed))
         for name, value in case.found.items():
             assert np.isfinite(value).all(), (seed, name)
-            if name.startswith("y."):
+            if name.startswith("y.") and value.dtype.kind == "f":
                 assert np.abs(value.astype(np.float64)).max(initial=0.0) < 2000.0, (seed, name)
 
 
