@@ -83,7 +83,7 @@ def _fill(draw: Draw, target: int) -> None:
 
 
 def _chosen_outputs(draw: Draw, kept: set[str]) -> tuple[str, ...]:
-    """Some results that nothing uses, those in ``kept`` first: all values hang together that way."""
+    """Some results that nothing uses, those in ``kept`` first: so all values hang together."""
     used = {name for step in draw.steps for name in step.used()}
     ends = [name for name in draw.tensors if name not in used]
     others = [name for name in ends if not draw.tensors[name].dtype.is_float]

@@ -1,4 +1,4 @@
-"""Operations of random graphs that need no maker of their own: any op of the registry, by its samples.
+"""What random graphs draw without a maker of its own: any op of the registry, at its samples.
 
 An op that has samples for its contract is drawn at one of them: its operands are inputs with the
 numbers of the sample, moved a little by a value that is there already, so that the op stands in the
@@ -105,9 +105,9 @@ def _is_tame(sample: Sample) -> bool:
         return False
     if not all(array.dtype.name in _DTYPES for array in sample.operands):
         return False
-    types = [tensor.type for tensor in apply_sample(sample).outputs]
-    if not all(0 < size <= _MOST_ELEMENTS for size in
-               (*(array.size for array in sample.operands), *(of.size for of in types))):  # fmt: skip
+    sizes = [array.size for array in sample.operands]
+    sizes += [int(tensor.type.size) for tensor in apply_sample(sample).outputs]
+    if not all(0 < size <= _MOST_ELEMENTS for size in sizes):
         return False
     arrays = (*sample.operands, *_results(sample))
     return all(np.isfinite(array).all() and _magnitude(array) <= _LARGEST for array in arrays

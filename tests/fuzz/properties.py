@@ -212,7 +212,8 @@ def jax_is_numpy(case: Case) -> list[str]:
     targets = [forward.output_names.index(f"y.{name[2:]}") for name in case.cotangents]
 
     def ours(arrays: list[Any]) -> list[Any]:
-        return run_graph(graph, arrays)
+        outputs: list[Any] = run_graph(graph, arrays)
+        return outputs
 
     def both(arrays: list[Any]) -> tuple[list[Any], list[Any]]:
         given = list(arrays[: len(case.inputs)])
