@@ -61,4 +61,7 @@ from asg.nn.metric import accuracy as accuracy
 from asg.nn.module import Module as Module
 from asg.nn.module import ModuleDict as ModuleDict
 from asg.nn.module import ModuleList as ModuleList
+from asg.nn.norm import GroupNorm as GroupNorm
 from asg.nn.norm import LayerNorm as LayerNorm
+from asg.nn.norm import LocalResponseNorm as LocalResponseNorm
+from asg.nn.norm import RMSNorm as RMSNorm

@@ -39,3 +39,9 @@ def require_axes(layer: str, x: Tensor, layouts: tuple[str, ...]) -> None:
     """``x`` has as many axes as one of the layouts, such as ``[batch, channels, length]``."""
     if x.ndim not in {layout.count(",") + 1 for layout in layouts}:
         raise ShapeError(f"{layer} takes {' or '.join(layouts)}, given {x.type}")
+
+
+def require_channels(layer: str, x: Tensor, channels: int, axis: int = 1) -> None:
+    """The axis of channels has ``channels`` elements, unless it is symbolic."""
+    if x.ndim <= axis or (isinstance(x.shape[axis], int) and x.shape[axis] != channels):
+        raise ShapeError(f"{layer} takes {channels} channels along axis {axis}, given {x.type}")

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from asg.core.dtype import int64
-from asg.core.errors import ShapeError
 from asg.core.registry import call
 from asg.core.tensor import Tensor
-from asg.nn.checks import require_axes, require_flags, require_number, require_positive
+from asg.nn.checks import (
+    require_axes,
+    require_channels,
+    require_flags,
+    require_number,
+    require_positive,
+)
 from asg.nn.init import ones, zeros
 from asg.nn.module import Module
 from asg.state.variable import Variable
@@ -63,11 +68,7 @@ class TrackedNorm(Module):
             ShapeError: it has not.
         """
         require_axes(type(self).__name__, x, self.layouts)
-        channels = x.shape[self.channel_axis(x)]
-        if isinstance(channels, int) and channels != self.num_features:
-            raise ShapeError(
-                f"{type(self).__name__} normalises {self.num_features} channels, given {x.type}"
-            )
+        require_channels(type(self).__name__, x, self.num_features, self.channel_axis(x))
         return x
 
     def channel_axis(self, x: Tensor) -> int:

@@ -140,7 +140,7 @@ def test_wrong_arguments(layer: str, options: dict[str, Any], told: str) -> None
         ("BatchNorm1d", (2, 3, 4, 5), "given f32"),
         ("BatchNorm2d", (2, 3, 4), r"takes \[batch, channels, height, width\], given f32\[2, 3, 4"),
         ("BatchNorm3d", (2, 3, 4, 5), "depth"),
-        ("BatchNorm2d", (2, 1, 4, 5), r"normalises 3 channels, given f32\[2, 1, 4, 5\]"),
+        ("BatchNorm2d", (2, 1, 4, 5), r"takes 3 channels along axis 1, given f32\[2, 1, 4, 5\]"),
         ("SyncBatchNorm", (4,), "given"),
     ],
 )
