@@ -10,7 +10,7 @@ the carries and sums up those of captured values.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asg.autodiff.vjp import active_tensors, pullback
 from asg.core.graph import reachable_nodes
@@ -114,7 +114,8 @@ def _backward(
     named = dict(zip(results, values, strict=True))
     body = body_of([*carries, *elements, *leaves], named, captured)
     stacked = [*given, *(inputs[places[t]] for t in again), *stacked_values(op, inputs, kept)]
-    scan = Scan(body, op.length, len(carries), len(stacked), not op.reverse, op.checkpoint)
+    scan = replace(op, body=body, carries=len(carries), stacked=len(stacked),
+                   reverse=not op.reverse)  # fmt: skip
     return scan.apply(*first, *stacked, *(inputs[places[t]] for t in captured))
 
 
@@ -152,7 +153,7 @@ def stacked_values(op: Scan, inputs: Tensors, values: Tensors) -> tuple[Tensor, 
     part = Body.of([body.inputs[i] for i in used], outputs, names, (), body.name,
                    [body.input_names[i] for i in used])  # fmt: skip
     stacked = sum(op.is_stacked(i) for i in used)
-    scan = Scan(part, op.length, len(carried), stacked, op.reverse, op.checkpoint)
+    scan = replace(op, body=part, carries=len(carried), stacked=stacked)
     return scan.apply(*(inputs[i] for i in used))[len(carried) :]
 
 

@@ -25,7 +25,7 @@ from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem, as_shape
 from asg.ops.branches import cond
 from asg.ops.leaf import dim_size, iota
-from asg.ops.loops import body_flops, next_values, refill, scan, tensors_of
+from asg.ops.loops import body_flops, next_values, refill, scan, steps_unrolled, tensors_of
 
 if TYPE_CHECKING:
     from asg.core.op import Cotangent
@@ -157,7 +157,11 @@ def _bounded(
 
 @public
 def fori_loop(
-    lower: Any, upper: Any, body_function: Callable[[Tensor, Any], Any], init: Any
+    lower: Any,
+    upper: Any,
+    body_function: Callable[[Tensor, Any], Any],
+    init: Any,
+    unroll: int | bool = 1,
 ) -> Any:
     """``for i in range(lower, upper): carry = body_function(i, carry)``.
 
@@ -169,9 +173,11 @@ def fori_loop(
         upper: the i before which the loop ends; nothing happens when it is not above ``lower``.
         body_function: from i, an int32 scalar, and the carry to the next carry.
         init: the first carry: a tensor, or nested dicts, lists and tuples of them.
+        unroll: see `scan`; only with bounds that are ints or sizes.
 
     Raises:
         ShapeError, DtypeError: a carry changes its type, or a bound is no integer scalar.
+        OperandError: ``unroll`` is no number of steps, or given with bounds that are tensors.
 
     >>> import asg
     >>> x = asg.input("x", ())
@@ -181,7 +187,13 @@ def fori_loop(
     if isinstance(lower, int | SymbolicDim) and isinstance(upper, int | SymbolicDim | str):
         (end,) = as_shape((upper,))
         places = iota((dim_max(0, end - lower),)) + _as_integer(lower)
-        return scan(lambda c, i: (body_function(i, c), None), init, places)[0]
+        return scan(lambda c, i: (body_function(i, c), None), init, places, unroll=unroll)[0]
+    if steps_unrolled(unroll) != 1:
+        raise TypeProblem(
+            f"unroll is {unroll!r}, but the bounds are tensors: the number of steps is not known",
+            "give ints or sizes as bounds, or leave unroll out",
+            OperandError,
+        )
     start, stop = _as_integer(lower), _as_integer(upper)
     return while_loop(
         lambda c: c[0] < stop, lambda c: (c[0] + 1, body_function(c[0], c[1])), (start, init)
@@ -197,7 +209,7 @@ def _as_integer(bound: Any) -> Tensor:
 
 
 @public
-def map(function: Callable[[Any], Any], xs: Any) -> Any:
+def map(function: Callable[[Any], Any], xs: Any, unroll: int | bool = 1) -> Any:
     """``function`` of every element along axis 0, one after the other, stacked.
 
     It needs the memory of one element at a time; code that handles all of them at once, by
@@ -206,10 +218,11 @@ def map(function: Callable[[Any], Any], xs: Any) -> Any:
     Args:
         function: from one element of ``xs`` to tensors, nested as you like.
         xs: a tensor, or nested dicts, lists and tuples of them, with equal sizes on axis 0.
+        unroll: see `scan`.
 
     >>> import asg
     >>> x = asg.input("x", (2, 3))
     >>> asg.run(asg.map(lambda row: row.sum(), x), {x: [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]}).tolist()
     [6.0, 15.0]
     """
-    return scan(lambda _, x: (None, function(x)), None, xs)[1]
+    return scan(lambda _, x: (None, function(x)), None, xs, unroll=unroll)[1]

@@ -135,6 +135,7 @@ def _covers(leader: _Loop, loop: _Loop) -> bool:
     return (
         leader.op.length == loop.op.length
         and leader.op.reverse == loop.op.reverse
+        and leader.op.unroll == loop.op.unroll
         and set(loop.inputs) <= set(leader.inputs)
         and all(leader.carries[key] == after for key, after in loop.carries.items())
     )

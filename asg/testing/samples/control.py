@@ -53,9 +53,9 @@ def _recurrent_oracle(h: Array, xs: Array, w: Array, u: Array) -> tuple[Array, A
     return h, np.array(stacked).reshape(len(xs), *h.shape)
 
 
-def _checkpointed(op: Op) -> Op:
+def _changed(op: Op, **attributes: Any) -> Op:
     assert isinstance(op, Scan)
-    return replace(op, checkpoint=True)
+    return replace(op, **attributes)
 
 
 def _backwards(xs: Any) -> Tensor:
@@ -228,7 +228,10 @@ register_samples(
                (_numbers(2), _numbers(2, 3, 2), 0.5 * _numbers(2)), _nested_oracle,
                (("n",), ("a", "b", "n"), ("n",)),
                _op(_nested, ("n",), ("a", "b", "n"), ("n",)), label="nested"),
-        Sample(_checkpointed(_op(_recurrent, (2,), (2, 2), (2, 2), (2,))),
+        Sample(_changed(_op(_recurrent, (2,), (5, 2), (2, 2), (2,)), unroll=2),
+               (_numbers(2), _numbers(5, 2), _numbers(2, 2), _numbers(2)), _recurrent_oracle,
+               None, label="unrolled"),
+        Sample(_changed(_op(_recurrent, (2,), (2, 2), (2, 2), (2,)), checkpoint=True),
                (_numbers(2), _numbers(2, 2), _numbers(2, 2), _numbers(2)), _recurrent_oracle,
                None, label="checkpoint"),
         Sample(_op(_recurrent, (2,), (0, 2), (2, 2), (2,)),

@@ -26,7 +26,7 @@ def scan(op: ops.Scan, *operands: jax.Array) -> tuple[jax.Array, ...]:
         return tuple(results[:first]), tuple(results[first:])
 
     last, stacked = jax.lax.scan(
-        step, operands[:first], operands[first:behind], op.length, op.reverse
+        step, operands[:first], operands[first:behind], op.length, op.reverse, op.steps_together()
     )
     return (*last, *stacked)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 
 from asg.core.graph import Graph
+from asg.core.region import body_input
 from asg.core.registry import service
 from asg.core.state_slot import StateSlot
 from asg.ops import branches, while_loops
 from asg.ops import loops as ops
 from asg.ops.run_time_length import RunTimeLength
+from asg.ops.wrapped import inline
 
 from ..bind import bind
 from ..kernel import Array, Call, Scratch, kernel
@@ -50,14 +53,62 @@ class _Bound:
 def scan(op: ops.Scan, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     first, behind = op.carries, op.carries + op.stacked
     captured = range(behind, len(inputs))
-    bound = _Bound(op.body, first, captured)
-    start = _copies(bound.inputs, inputs, [*range(first), *captured])
-    fed = [(bound.inputs[i][...], inputs[i]) for i in range(first, behind)]
-    stacked = list(zip(outputs[first:], bound.outputs[first:], strict=True))
+    calls: list[Call] = []
+    carried = inputs
+    for together, starts in _pieces(op):
+        bound = _Bound(op.body if together == 1 else _unrolled(op, together), first, captured)
+        fed = [(bound.inputs[i][...], inputs[i]) for i in range(first, behind)]
+        calls += _copies(bound.inputs, carried, range(first))
+        calls += _copies(bound.inputs, inputs, captured)
+        if together == 1:
+            stacked = list(zip(outputs[first:], bound.outputs[first:], strict=True))
+            loop: Call = _loop, (starts, fed, bound.schedule, stacked, bound.finish)
+        else:
+            spread = list(zip(cycle(outputs[first:]), _repeated(together, len(outputs) - first),
+                              bound.outputs[first:], strict=False))  # fmt: skip
+            loop = _long_loop, (starts, together, fed, bound.schedule, spread, bound.finish)
+        calls.append(loop)
+        carried = bound.inputs
+    return [*calls, *_copies(outputs, carried, range(first))]
+
+
+def _pieces(op: ops.Scan) -> list[tuple[int, range]]:
+    """How many steps run together, and where each such piece starts; then the steps left over.
+
+    >>> from asg.core.region import Body
+    >>> _pieces(ops.Scan(Body.of((), (), ()), 7, 0, 0, True, False, 3))
+    [(3, range(4, 0, -3)), (1, range(0, -1, -1))]
+    """
     assert isinstance(op.length, int)
-    steps = range(op.length - 1, -1, -1) if op.reverse else range(op.length)
-    last = _copies(outputs, bound.inputs, range(first))
-    return [*start, (_loop, (steps, fed, bound.schedule, stacked, bound.finish)), *last]
+    length, together = op.length, op.steps_together()
+    rest = length % together
+    if op.reverse:
+        pieces = range(length - together, rest - 1, -together), range(rest - 1, -1, -1)
+    else:
+        pieces = range(0, length - rest, together), range(length - rest, length)
+    return [(n, starts) for n, starts in zip((together, 1), pieces, strict=True) if starts]
+
+
+def _unrolled(op: ops.Scan, together: int) -> Graph:
+    """The body of several steps; it reads blocks of x, and gives y one by one, in their order."""
+    first, behind = op.carries, op.carries + op.stacked
+    types = [tensor.type for tensor in op.body.inputs]
+    types[first:behind] = [each.with_shape((together, *each.shape)) for each in types[first:behind]]
+    leaves = [body_input(f"x{i}", each) for i, each in enumerate(types)]
+    carry, results = tuple(leaves[:first]), {}
+    for place in reversed(range(together)) if op.reverse else range(together):
+        elements = [block[place] for block in leaves[first:behind]]
+        outputs = inline(op.body, [*carry, *elements, *leaves[behind:]])
+        carry, results[place] = outputs[:first], outputs[first:]
+    values = [*carry, *(y for place in range(together) for y in results[place])]
+    graph = Graph.of(leaves, values, [f"y{i}" for i in range(len(values))], (), op.body.name)
+    unrolled: Graph = service("with_sizes")(graph, {})
+    return unrolled
+
+
+def _repeated(together: int, count: int) -> list[int]:
+    """Every place ``count`` times: 0, 0, 1, 1, ..."""
+    return [place for place in range(together) for _ in range(count)]
 
 
 def _loop(
@@ -74,6 +125,26 @@ def _loop(
             function(*args)
         for whole, element in stacked:
             whole[step] = element
+        for function, args in finish:
+            function(*args)
+
+
+def _long_loop(
+    starts: range,
+    together: int,
+    fed: list[tuple[Array, Array]],
+    schedule: Calls,
+    stacked: list[tuple[Array, int, Array]],
+    finish: Calls,
+) -> None:
+    """`_loop` over pieces of several steps; stacked values have a place within the piece."""
+    for start in starts:
+        for block, whole in fed:
+            block[...] = whole[start : start + together]
+        for function, args in schedule:
+            function(*args)
+        for whole, place, element in stacked:
+            whole[start + place] = element
         for function, args in finish:
             function(*args)
 
