@@ -1,5 +1,6 @@
 """Optimizers as update graphs: small transforms that chain."""
 
+from asg.optim.accumulate import accumulate as accumulate
 from asg.optim.adabelief import adabelief as adabelief
 from asg.optim.adabelief import scale_by_belief as scale_by_belief
 from asg.optim.adadelta import adadelta as adadelta
@@ -13,15 +14,20 @@ from asg.optim.adam import scale_by_adam as scale_by_adam
 from asg.optim.adamax import adamax as adamax
 from asg.optim.adamax import scale_by_adamax as scale_by_adamax
 from asg.optim.asgd import asgd as asgd
+from asg.optim.average import averaged_parameters as averaged_parameters
+from asg.optim.average import ema as ema
+from asg.optim.average import swa as swa
 from asg.optim.clip import adaptive_clip as adaptive_clip
 from asg.optim.clip import clip_by_global_norm as clip_by_global_norm
 from asg.optim.clip import clip_by_value as clip_by_value
 from asg.optim.clip import global_norm as global_norm
+from asg.optim.groups import groups as groups
 from asg.optim.layerwise import lamb as lamb
 from asg.optim.layerwise import lars as lars
 from asg.optim.layerwise import scale_by_trust_ratio as scale_by_trust_ratio
 from asg.optim.lion import lion as lion
 from asg.optim.lion import scale_by_lion as scale_by_lion
+from asg.optim.lookahead import lookahead as lookahead
 from asg.optim.muon import muon as muon
 from asg.optim.muon import orthogonalized as orthogonalized
 from asg.optim.muon import scale_by_muon as scale_by_muon
@@ -36,6 +42,7 @@ from asg.optim.radam import scale_by_radam as scale_by_radam
 from asg.optim.rmsprop import rmsprop as rmsprop
 from asg.optim.rmsprop import scale_by_rms as scale_by_rms
 from asg.optim.rprop import rprop as rprop
+from asg.optim.sam import sam as sam
 from asg.optim.schedule import constant as constant
 from asg.optim.schedule import cosine as cosine
 from asg.optim.schedule import custom as custom
@@ -58,5 +65,7 @@ from asg.optim.setting import Schedule as Schedule
 from asg.optim.setting import Setting as Setting
 from asg.optim.sgd import sgd as sgd
 from asg.optim.sgd import trace as trace
+from asg.optim.transform import Chain as Chain
+from asg.optim.transform import Evaluate as Evaluate
 from asg.optim.transform import Transform as Transform
 from asg.optim.transform import chain as chain

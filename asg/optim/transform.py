@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from asg.core.errors import OperandError
@@ -20,7 +21,7 @@ State = dict[str, Any]
 Init = Callable[[Tensors], State]
 Update = Callable[..., tuple[Tensors, State]]
 Evaluate = Callable[[Tensors], tuple[Tensor, Tensors]]
-"""(parameters) -> (loss, gradients) of this step's batch at other values of the parameters."""
+"""(some parameters) -> (loss, their gradients) of this step's batch at these values of them."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,20 @@ class Transform:
         name: names the state of this piece inside a chain (``optimizer.adam.m.fc1.weight``).
         init: the first state, as nested dicts of tensors.
         update: pure; called while the step is built.
-        evaluates: ``update`` takes a fourth argument, ``evaluate(parameters) -> (loss,
-            gradients)``, which builds the loss of this step's batch at other values of the
-            parameters. Everything else the loss depends on stays: the batch, dropout masks.
+        evaluates: ``update`` takes a fourth argument, ``evaluate(values) -> (loss, gradients)``:
+            the loss of this step's batch with these values for the parameters they are named
+            after, and its gradients by them. Everything else that the loss depends on stays: the
+            batch, other parameters, dropout masks. What the model writes (the running statistics
+            of a batch norm) is written once, as it was at the current parameters.
+        first: it makes gradients of its own in place of those it is given, so nothing may come
+            before it in a chain.
     """
 
     name: str
     init: Init
     update: Update
     evaluates: bool = False
+    first: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ def run(
     if evaluate is None:
         raise OperandError(
             f"{transform.name} evaluates the loss at other parameters; update needs "
-            "evaluate(parameters) -> (loss, gradients) as fourth argument (asg.train_step gives it)"
+            "evaluate(values) -> (loss, gradients) as fourth argument (asg.train_step gives it)"
         )
     return transform.update(gradients, state, parameters, evaluate)
 
@@ -94,6 +100,7 @@ def chain(*transforms: Transform) -> Chain:
     if not transforms:
         raise OperandError("chain needs at least one transform")
     pieces = tuple(piece for transform in transforms for piece in _pieces(transform))
+    _require_order(pieces)
     names = _distinct([piece.name for piece in pieces])
     named = dict(zip(names, pieces, strict=True))
 
@@ -111,7 +118,18 @@ def chain(*transforms: Transform) -> Chain:
         return gradients, following
 
     evaluates = any(piece.evaluates for piece in pieces)
-    return Chain("chain", init, update, evaluates, pieces)
+    return Chain("chain", init, update, evaluates, pieces[0].first, pieces)
+
+
+def _require_order(pieces: tuple[Transform, ...]) -> None:
+    for before, piece in pairwise(pieces):
+        if piece.first:
+            raise OperandError(
+                f"{piece.name} computes gradients of its own, so that {before.name} before it "
+                "would do nothing\n"
+                f"  repair: put {before.name} into the optimizer that {piece.name} wraps, if it "
+                "wraps one, or leave it out"
+            )
 
 
 def _pieces(transform: Transform) -> tuple[Transform, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, overload
 
-from asg.autodiff.api import grad
+from asg.autodiff.api import grad, value_and_grad
 from asg.core.convert import as_tensor
 from asg.core.dtype import as_dtype
 from asg.core.errors import GraphError, OperandError, ShapeError, StateError
@@ -16,6 +16,7 @@ from asg.core.tensor import Tensor, TensorMethods
 from asg.core.tree import flatten, map_tree
 from asg.core.types import TensorType
 from asg.ops.leaf import input as make_input
+from asg.state.initial import replace_leaves
 from asg.state.trace import StateTrace
 from asg.state.variable import Variable
 
@@ -24,7 +25,11 @@ Metric = Callable[..., Any]
 
 
 class Optimizer(Protocol):
-    """A pair of pure functions on trees of tensors (as Optax)."""
+    """A pair of pure functions on trees of tensors (as Optax).
+
+    If it has an attribute ``evaluates`` that is true, ``update`` gets a fourth argument: see
+    `evaluator`.
+    """
 
     def init(self, parameters: Tensors) -> Any:
         """First optimizer state: nested dicts of tensors, built from the parameters."""
@@ -252,17 +257,39 @@ def apply_update(loss: Tensor, variables: Sequence[Variable], optimizer: Optimiz
     with scope("optimizer"):
         state = map_names(_variable, optimizer.init(parameters), "optimizer")
         current = map_tree(lambda variable: variable.read(), state)
-        updates, following = _updated(optimizer, gradients, current, parameters)
+        updates, following = _updated(optimizer, gradients, current, parameters, loss)
         for variable in trained:
             variable.write(variable.read() + updates[variable.name])
         _write_all(state, following)
 
 
+def evaluator(loss: Tensor, parameters: Tensors) -> Callable[[Tensors], tuple[Tensor, Tensors]]:
+    """``evaluate(values) -> (loss, gradients)`` at other values of some parameters.
+
+    The loss is built again from the values; what does not depend on these parameters (the batch,
+    random keys, other parameters) is shared. Writes of variables are no part of a loss, and are
+    not repeated.
+    """
+
+    def evaluate(values: Tensors) -> tuple[Tensor, Tensors]:
+        for name, value in values.items():
+            if value.type != parameters[name].type:
+                raise ShapeError(
+                    f"evaluate got {value.type} for {name!r}, which is {parameters[name].type}"
+                )
+        there = replace_leaves(loss, {parameters[name]: value for name, value in values.items()})
+        return value_and_grad(there, values)
+
+    return evaluate
+
+
 def _updated(
-    optimizer: Optimizer, gradients: Tensors, state: Any, parameters: Tensors
+    optimizer: Optimizer, gradients: Tensors, state: Any, parameters: Tensors, loss: Tensor
 ) -> tuple[Tensors, Any]:
     """What ``update`` returned, when it is what an optimizer returns."""
-    returned: Any = optimizer.update(gradients, state, parameters)
+    more = [evaluator(loss, parameters)] if getattr(optimizer, "evaluates", False) else []
+    update: Callable[..., Any] = optimizer.update
+    returned: Any = update(gradients, state, parameters, *more)
     if not isinstance(returned, tuple) or len(returned) != 2:
         raise OperandError(
             f"the optimizer's update returned {returned!r}; it returns (updates, state)"
