@@ -24,10 +24,11 @@ def each_axis(name: str, value: Any, spatial: int, least: int = 1) -> tuple[int,
     """
     entries = tuple(value) if isinstance(value, tuple | list) else (value,) * spatial
     if len(entries) != spatial:
-        raise OperandError(f"{name}={value!r} has {len(entries)} entries for {spatial} spatial axes")
+        count = len(entries)
+        raise OperandError(f"{name}={value!r} has {count} entries for {spatial} spatial axes")
     for entry in entries:
         if isinstance(entry, bool) or not isinstance(entry, int) or entry < least:
-            raise OperandError(f"{name}={value!r} must be an int of {least} or more, or one per axis")
+            raise OperandError(f"{name}={value!r} must be ints of {least} or more, one or per axis")
     return entries
 
 

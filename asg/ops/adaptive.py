@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from asg.core.convert import as_tensor
-from asg.core.dim import Dim, known_equal
+from asg.core.dim import Dim, known_equal, product
 from asg.core.errors import OperandError
 from asg.core.op import Op
 from asg.core.registry import public
@@ -20,7 +20,7 @@ from asg.core.tensor import Tensor
 from asg.core.types import Shape, TensorType, TypeProblem, require_less_equal
 from asg.ops.elementwise import where
 from asg.ops.index import Take, TakeAlongAxis
-from asg.ops.leaf import constant
+from asg.ops.leaf import constant, dim_size, iota
 from asg.ops.operand import widened
 from asg.ops.reduce import argmax
 from asg.ops.shape import PermuteDims, Reshape, squeeze
@@ -73,21 +73,18 @@ class AdaptiveMaxPool(AdaptivePool):
         if len(window) == len(widths):  # windows of one size, side by side
             still = ((0, 0),) * len(window)
             return MaxPool(window, window, still, (1,) * len(window))(x)
-        rows = self._rows(x)
+        rows = self.elements(x)
         chosen = argmax(rows, -1, keepdims=True)
         return squeeze(TakeAlongAxis(rows.ndim - 1)(rows, chosen), -1)
 
-    def _rows(self, x: Tensor) -> Tensor:
+    def elements(self, x: Tensor) -> Tensor:
         """All elements of a window along a last axis; some of them twice, behind themselves."""
         split = x
         for axis in reversed(range(2, x.ndim)):
             split, _ = _split(split, axis, self.places[axis - 2])
         counts, inner = range(2, split.ndim, 2), range(3, split.ndim, 2)
         rows = PermuteDims((0, 1, *counts, *inner))(split)
-        elements: Dim = 1
-        for width in rows.shape[x.ndim :]:
-            elements = elements * width
-        return Reshape((*rows.shape[: x.ndim], elements))(rows)
+        return Reshape((*rows.shape[: x.ndim], product(rows.shape[x.ndim :])))(rows)
 
 
 def _exact_width(size: Dim, count: Dim) -> Dim | None:
@@ -223,3 +220,51 @@ def adaptive_max_pool3d(x: Any, output_size: Places) -> Tensor:
     (1, 2, 2, 2, 2)
     """
     return _pooled(AdaptiveMaxPool, 3, x, output_size)
+
+
+@public
+def adaptive_max_pool1d_with_indices(x: Any, output_size: Places) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool2d_with_indices` over one spatial axis.
+
+    >>> import asg
+    >>> values, places = asg.adaptive_max_pool1d_with_indices([[[1.0, 5.0, 2.0, 4.0]]], 2)
+    >>> asg.run(places).tolist()
+    [[[1, 3]]]
+    """
+    return _with_indices(1, x, output_size)
+
+
+@public
+def adaptive_max_pool2d_with_indices(x: Any, output_size: Places) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool2d`, and where each largest element is: int32, counted over ``[h, w]``.
+
+    The first among equals, or the first NaN (PyTorch says the last NaN).
+
+    >>> import asg
+    >>> x = asg.constant([[[[1.0, 2.0, 3.0, 4.0], [8.0, 7.0, 6.0, 5.0]]]])
+    >>> asg.run(asg.adaptive_max_pool2d_with_indices(x, (1, 2))[1]).tolist()
+    [[[[4, 6]]]]
+    """
+    return _with_indices(2, x, output_size)
+
+
+@public
+def adaptive_max_pool3d_with_indices(x: Any, output_size: Places) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool2d_with_indices` over three spatial axes.
+
+    >>> import asg
+    >>> asg.adaptive_max_pool3d_with_indices(asg.zeros((1, 2, 4, 6, 8)), 2)[1].shape
+    (1, 2, 2, 2, 2)
+    """
+    return _with_indices(3, x, output_size)
+
+
+def _with_indices(spatial: int, x: Any, output_size: Places) -> tuple[Tensor, Tensor]:
+    x = as_tensor(x)
+    values = _pooled(AdaptiveMaxPool, spatial, x, output_size)
+    places, sizes = values.shape[2:], x.shape[2:]
+    pool = AdaptiveMaxPool(places)
+    numbers = pool.elements(Reshape((1, 1, *sizes))(iota((product(sizes),))))
+    window = Reshape(places)(iota((product(places),)))
+    at = window * dim_size(numbers.shape[-1]) + argmax(pool.elements(x), -1)
+    return values, Take(0)(Reshape((numbers.size,))(numbers), at)

@@ -296,6 +296,32 @@ def pixel_unshuffle(x: Any, downscale_factor: int) -> Tensor:
 
 
 @public
+def channel_shuffle(x: Any, groups: int) -> Tensor:
+    """Channels in another order: the first of each group, then the second of each, and so on.
+
+    Shapes: [N, C, ...] -> the same; after it, a grouped convolution sees every former group.
+
+    Raises:
+        ShapeError: the channels are no multiple of groups.
+
+    Source: Zhang et al., "ShuffleNet", 2017, https://arxiv.org/abs/1707.01083.
+
+    >>> import asg
+    >>> asg.run(asg.channel_shuffle(asg.constant([[1, 2, 3, 4]]), 2)).tolist()
+    [[1, 3, 2, 4]]
+    """
+    x = as_tensor(x)
+    count = whole_number(groups, "groups", 1)
+    if x.ndim < 2:
+        raise TypeProblem(f"x {x.type} has no channels", "give [N, C, ...]")
+    batch, channels, *rest = x.shape
+    require_equal(channels % count, 0, f"{channels} channels are no multiple of {count}")
+    parts = Reshape((batch, count, channels // count, *rest))(x)
+    order = (0, 2, 1, *range(3, parts.ndim))
+    return Reshape(x.shape)(PermuteDims(order)(parts))
+
+
+@public
 def unflatten(x: Any, axis: int, sizes: Any) -> Tensor:
     """One axis made several; one size may be -1, and is worked out.
 

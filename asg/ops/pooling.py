@@ -27,6 +27,7 @@ from asg.ops.windows import (
     Steps,
     require_windows,
     steps_argument,
+    whole_number,
     width_pairs,
     windowed_shape,
 )
@@ -38,7 +39,8 @@ class AvgPool(Op):
     """The sum of each window, divided by the number of its elements.
 
     ``padding`` counts as elements if ``count_include_pad``; ``extra`` places behind it (of the last
-    window of ceil_mode) never do. A negative extra leaves padding out that no window reads.
+    window of ceil_mode) never do. A negative extra leaves padding out that no window reads. A
+    ``divisor`` replaces the number of elements.
     """
 
     window: Steps
@@ -46,10 +48,13 @@ class AvgPool(Op):
     padding: Pairs
     extra: Shape
     count_include_pad: bool = True
+    divisor: int | None = None
     category: ClassVar[str] = "reduce"
 
     def infer(self, x: TensorType) -> TensorType:
         require_windows(x, (self.window, self.stride, self.padding, self.extra))
+        if self.divisor is not None:
+            whole_number(self.divisor, "divisor_override", 1)
         axes = [Axis(*each) for each in zip(self.window, self.stride, self.padded(), strict=True)]
         return x.require_float().with_shape((*x.shape[:2], *windowed_shape(x.shape[2:], axes)))
 
@@ -67,6 +72,8 @@ class AvgPool(Op):
         return WindowSum(self.window, self.stride, padding, single, single)(x)
 
     def _count(self, total: Tensor, sizes: Shape) -> Tensor | float:
+        if self.divisor is not None:
+            return float(self.divisor)
         counted = self.padding if self.count_include_pad else ((0, 0),) * len(sizes)
         if counted == self.padded():
             return float(prod(self.window))
@@ -81,13 +88,16 @@ class AvgPool(Op):
 class LpPool(Op):
     """The p-norm of each window, ``(sum of |x|^p)^(1/p)``; p >= 1, infinity allowed.
 
-    The derivative is 0 where all elements of a window are.
+    ``padding`` is left out; with ``filled``, the sum of a window that reaches into it is scaled
+    up, as if its other elements were like those in x. The derivative is 0 where all elements of a
+    window are.
     """
 
     norm: float
     window: Steps
     stride: Steps
     padding: Pairs
+    filled: bool = False
     category: ClassVar[str] = "reduce"
 
     def infer(self, x: TensorType) -> TensorType:
@@ -102,7 +112,10 @@ class LpPool(Op):
         size = call("abs", widened(x))
         if self.norm == float("inf"):
             return MaxPool(*geometry)(size).astype(x.dtype)
-        total = WindowSum(*geometry, geometry[-1])(size if self.norm == 1 else size**self.norm)
+        summed = WindowSum(*geometry, geometry[-1])
+        total = summed(size if self.norm == 1 else size**self.norm)
+        if self.filled:
+            total = total * (prod(self.window) / summed(ones((1, 1, *x.shape[2:]), total.dtype)))
         some = total > 0  # the root of 0 has no derivative
         root = where(some, where(some, total, 1.0) ** (1.0 / self.norm), 0.0)
         return (total if self.norm == 1 else root).astype(x.dtype)
@@ -299,7 +312,7 @@ def avg_pool1d(
 @public
 def avg_pool2d(
     x: Any, kernel_size: Size, stride: Size | None = None, padding: Any = 0,
-    ceil_mode: bool = False, count_include_pad: bool = True,
+    ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Tensor:  # fmt: skip
     """The mean of each window. Shapes and arguments as in `max_pool2d`; x is floating.
 
@@ -307,6 +320,7 @@ def avg_pool2d(
         x, kernel_size, stride, padding, ceil_mode: as in `max_pool2d`.
         count_include_pad: divide by the number of elements of the window, zeros of the padding
             included; else by the number of those in x. What ceil_mode adds never counts.
+        divisor_override: divide by this number instead.
 
     Source: torch.nn.functional.avg_pool2d.
 
@@ -317,13 +331,15 @@ def avg_pool2d(
     >>> asg.run(asg.avg_pool2d(x, 2, stride=2, padding=1, count_include_pad=False)).tolist()
     [[[[1.0, 1.0], [1.0, 1.0]]]]
     """
-    return _averaged(2, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    return _averaged(
+        2, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 @public
 def avg_pool3d(
     x: Any, kernel_size: Size, stride: Size | None = None, padding: Any = 0,
-    ceil_mode: bool = False, count_include_pad: bool = True,
+    ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Tensor:  # fmt: skip
     """`avg_pool2d` over three spatial axes.
 
@@ -331,17 +347,19 @@ def avg_pool3d(
     >>> asg.avg_pool3d(asg.zeros((1, 2, 4, 6, 8)), (2, 3, 4)).shape
     (1, 2, 2, 2, 2)
     """
-    return _averaged(3, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    return _averaged(
+        3, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 def _averaged(
     spatial: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
-    count_include_pad: bool,
+    count_include_pad: bool, divisor: int | None = None,
 ) -> Tensor:  # fmt: skip
     x, window, steps, pairs, _, extra = _geometry(
         x, spatial, kernel_size, stride, padding, 1, ceil_mode
     )
-    return AvgPool(window, steps, pairs, extra, bool(count_include_pad))(x)
+    return AvgPool(window, steps, pairs, extra, bool(count_include_pad), divisor)(x)
 
 
 @public
@@ -365,9 +383,10 @@ def lp_pool2d(
 ) -> Tensor:  # fmt: skip
     """The norm ``(sum of |x|^p)^(1/p)`` of each window, ``p = norm_type >= 1`` (infinity: largest).
 
-    The derivative is 0 where a window is all zeros. Shapes as in `max_pool2d`. Source:
+    The derivative is 0 where a window is all zeros. The sums of the smaller last windows of
+    ceil_mode are scaled up to the size of the others. Shapes as in `max_pool2d`. Source:
     torch.nn.functional.lp_pool2d, which has no absolute value (odd norms of negative numbers
-    differ), and scales the smaller last windows of ceil_mode up.
+    differ).
 
     >>> import asg
     >>> asg.run(asg.lp_pool2d(asg.ones((1, 1, 2, 4)), 1, 2)).tolist()
@@ -396,4 +415,4 @@ def _normed(
     if isinstance(norm, bool) or not isinstance(norm, int | float):
         raise TypeProblem(f"norm_type is {norm!r}", "give a number of 1 or more", OperandError)
     x, window, steps, pairs, _, extra = _geometry(x, spatial, kernel_size, stride, 0, 1, ceil_mode)
-    return LpPool(float(norm), window, steps, _behind(pairs, extra))(x)
+    return LpPool(float(norm), window, steps, _behind(pairs, extra), bool(ceil_mode))(x)

@@ -34,6 +34,26 @@ def test_values_and_gradients_agree_with_torch(
         np.testing.assert_allclose(actual, expected.numpy(), 1e-10, 1e-10)
 
 
+@pytest.mark.parametrize(("shape", "places"), [*CASES, ((1, 2, 6, 8), (3, 2))])
+def test_places_of_maxima_agree_with_torch(shape: tuple[int, ...], places: Any) -> None:
+    torch = pytest.importorskip("torch")
+    name = f"adaptive_max_pool{len(shape) - 2}d"
+    array = np.random.default_rng(1).normal(size=shape).round(1)  # so that there are ties
+    wanted = getattr(torch.nn.functional, name)(torch.tensor(array), places, return_indices=True)
+    x = asg.input("x", shape, "float64")
+    ours = getattr(asg, f"{name}_with_indices")(x, places)
+    for tensor, expected in zip(ours, wanted, strict=True):
+        np.testing.assert_array_equal(asg.run(tensor, {x: array}), expected)
+
+
+def test_places_for_symbolic_sizes() -> None:
+    x = asg.input("x", (1, 1, symbol("n", multiple_of=2), "w"))
+    _, places = asg.adaptive_max_pool2d_with_indices(x, (2, None))
+    images = [[[[1.0, 9.0], [4.0, 3.0], [4.0, 7.0], [5.0, 7.0]]]]
+    found = asg.run(places, {x: images}, backend="jax")
+    assert found.tolist() == [[[[2, 1], [6, 5]]]]
+
+
 def test_other_windows_do_not_see_an_infinity() -> None:
     x = asg.constant(np.array([[[np.inf, 1.0, 2.0, 3.0, 4.0]]]))
     assert asg.run(asg.adaptive_avg_pool1d(x, 2)).tolist() == [[[np.inf, 3.0]]]

@@ -30,12 +30,18 @@ def _average(op: AvgPool, x: Array) -> Array:
     counted = _padded(counted, op.padding, float(op.count_include_pad))
     ends = [(0, extra) for extra in op.extra]
     totals = _windows(op, _padded(_padded(x, op.padding, 0.0), ends, 0.0)).sum(-1)
+    if op.divisor is not None:
+        return np.asarray(totals / op.divisor).astype(x.dtype)
     return np.asarray(totals / _windows(op, _padded(counted, ends, 0.0)).sum(-1)).astype(x.dtype)
 
 
 def _norm(op: LpPool, x: Array) -> Array:
     parts = np.abs(_windows(op, _padded(x, op.padding, 0.0)))
-    return np.asarray(np.linalg.norm(parts, op.norm, -1)).astype(x.dtype)
+    norms = np.linalg.norm(parts, op.norm, -1)
+    if op.filled:
+        share = _windows(op, _padded(np.ones((1, 1, *x.shape[2:])), op.padding, 0.0)).mean(-1)
+        norms = norms / share ** (1 / op.norm)
+    return np.asarray(norms).astype(x.dtype)
 
 
 def _windows(op: AvgPool | LpPool, x: Array) -> Array:
@@ -71,6 +77,12 @@ register_samples(
              ("n", 1, 2, "h", 4)),
         _avg(AvgPool(TWO, TWO, NONE, (0, 0)), np.zeros((0, 3, 4, 4)), ("n", 3, 4, 4)),
         _lp(LpPool(2.0, (2,), (2,), ((0, 1),)), _numbers(2, 2, 5), ("n", "c", "l")),
+        _avg(AvgPool((3, 2), TWO, ((1, 0), (1, 1)), (1, 0), divisor=5), _numbers(1, 1, 5, 4),
+             ("n", 1, "h", 4),
+             symbolic_op=AvgPool((3, 2), TWO, ((1, 0), (1, 1)), (as_dim("h - 4"), 0), divisor=5)),
+        _lp(LpPool(2.0, (2, 3), (2, 3), ((0, 1), (0, 2)), True), _numbers(1, 2, 3, 4),
+            ("n", 2, "h", 4)),
+        _lp(LpPool(1.0, (2,), (2,), ((0, 1),), True), _numbers(2, 2, 5), ("n", "c", "l")),
         _lp(LpPool(3.0, TWO, (1, 2), NONE), _numbers(1, 2, 4, 4), ("n", 2, "h", "w")),
         _lp(LpPool(1.0, (2,), (2,), ((0, 0),)), _numbers(2, 2, 4), ("n", "c", "l")),
         _lp(LpPool(np.inf, (2,), (2,), ((0, 0),)), _numbers(2, 2, 4), ("n", "c", "l")),
