@@ -14,7 +14,7 @@ from asg.core.tensor import Tensor
 from asg.nn.checks import require_positive
 from asg.nn.init import uniform
 from asg.nn.module import Module
-from asg.nn.windows import PerAxis, each_axis, over_batch
+from asg.nn.windows import PerAxis, each_axis, over_batch, spatial_part
 from asg.state.variable import Initialiser, Variable
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
@@ -225,16 +225,9 @@ class _ConvTranspose(_AnyConv):
         Raises:
             OperandError: an output size that cannot be.
         """
-        wanted = None if output_size is None else self._spatial_part(tuple(output_size))
+        wanted = None if output_size is None else spatial_part(output_size, self._spatial)
         result: Tensor = over_batch(self._spatial, lambda rows: self._transposed(rows, wanted), x)
         return result
-
-    def _spatial_part(self, sizes: tuple[Dim, ...]) -> tuple[Dim, ...]:
-        if not self._spatial <= len(sizes) <= self._spatial + 2:
-            raise OperandError(
-                f"output_size={sizes} has {len(sizes)} entries for {self._spatial} spatial axes"
-            )
-        return sizes[len(sizes) - self._spatial :]
 
     def _transposed(self, x: Tensor, wanted: tuple[Dim, ...] | None) -> Tensor:
         extra = self.output_padding if wanted is None else self._extra(x, wanted)

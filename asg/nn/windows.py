@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from asg.core.convert import as_tensor
+from asg.core.dim import Dim
 from asg.core.errors import OperandError, ShapeError
 from asg.core.registry import call
-from asg.core.tensor import Tensor
 
 PerAxis = int | tuple[int, ...]
 
@@ -32,23 +32,41 @@ def each_axis(name: str, value: Any, spatial: int, least: int = 1) -> tuple[int,
     return entries
 
 
-def over_batch(spatial: int, function: Callable[[Tensor], Any], x: Any) -> Any:
-    """``function(x)``; an x without batch axis, ``[channels, *spatial]``, passes as a batch of one.
+def spatial_part(output_size: Sequence[Dim], spatial: int) -> tuple[Dim, ...]:
+    """The last entries of an output size that may also have channels, or batch and channels.
+
+    Raises:
+        OperandError: another number of entries.
+
+    >>> spatial_part((2, 8, 5, 7), 2)
+    (5, 7)
+    """
+    sizes = tuple(output_size)
+    if not spatial <= len(sizes) <= spatial + 2:
+        raise OperandError(
+            f"output_size={sizes} has {len(sizes)} entries for {spatial} spatial axes"
+        )
+    return sizes[len(sizes) - spatial :]
+
+
+def over_batch(spatial: int, function: Callable[..., Any], *operands: Any) -> Any:
+    """``function(*operands)``; operands without batch axis, ``[channels, *spatial]``, as one each.
 
     The function returns a tensor or a tuple of tensors.
 
     Raises:
-        ShapeError: x has another number of axes.
+        ShapeError: the first operand has another number of axes.
     """
-    x = as_tensor(x)
-    if x.ndim == spatial + 2:
-        return function(x)
-    if x.ndim != spatial + 1:
+    tensors = [as_tensor(operand) for operand in operands]
+    first = tensors[0]
+    if first.ndim == spatial + 2:
+        return function(*tensors)
+    if first.ndim != spatial + 1:
         raise ShapeError(
-            f"x is {x.type}; a layer over {spatial} spatial axes takes [batch, channels, *spatial] "
-            "or [channels, *spatial]"
+            f"x is {first.type}; a layer over {spatial} spatial axes takes "
+            "[batch, channels, *spatial] or [channels, *spatial]"
         )
-    result = function(call("expand_dims", x, 0))
+    result = function(*(call("expand_dims", each, 0) for each in tensors))
     if isinstance(result, tuple):
         return tuple(call("squeeze", each, 0) for each in result)
     return call("squeeze", result, 0)
