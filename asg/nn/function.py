@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from inspect import Parameter, Signature, get_annotations, signature
 from math import isnan
 from typing import Annotated, Any, ClassVar, Literal, dataclass_transform, get_type_hints
@@ -73,6 +72,7 @@ class FunctionModule(Module):
     renamed: ClassVar[dict[str, str]] = {}
     fields: ClassVar[tuple[str, ...]] = ()
     _accepts: ClassVar[Signature] = Signature()
+    _found: ClassVar[dict[str, Rule]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Collect the fields; the constructor's signature follows from them.
@@ -98,10 +98,21 @@ class FunctionModule(Module):
             raise TypeError(f"{type(self).__name__}: {error}") from None
         bound.apply_defaults()
         for name, value in bound.arguments.items():
-            rule = _rules(type(self)).get(name)
+            rule = self._rules().get(name)
             if rule is not None:
                 self.require(rule.holds(value), name, value, f"must be {rule.words}")
             setattr(self, name, value)
+
+    @classmethod
+    def _rules(cls) -> dict[str, Rule]:
+        """The rules of the fields, found when the first module of a class is made."""
+        if "_found" not in cls.__dict__:
+            hints = get_type_hints(cls, include_extras=True)
+            notes = {name: getattr(hints[name], "__metadata__", ()) for name in cls.fields}
+            cls._found = {
+                name: note for name in notes for note in notes[name] if isinstance(note, Rule)
+            }
+        return cls._found
 
     def require(self, holds: bool, name: str, value: Any, problem: str) -> None:
         """OperandError about an option, unless ``holds``."""
@@ -123,15 +134,3 @@ class FunctionModule(Module):
             for name, value in shown.items()
             if value is not None and not isinstance(value, Variable)
         )
-
-
-@cache
-def _rules(cls: type[Any]) -> dict[str, Rule]:
-    """The rules of the fields, found when the first module of a class is made."""
-    hints = get_type_hints(cls, include_extras=True)
-    return {
-        name: each
-        for name in cls.fields
-        for each in getattr(hints[name], "__metadata__", ())
-        if isinstance(each, Rule)
-    }

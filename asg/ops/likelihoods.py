@@ -27,6 +27,7 @@ from asg.ops.loss_parts import (
     require_index,
     spread_labels,
     without_axis,
+    without_ignored,
 )
 from asg.ops.operand import require_number, respelled, widened
 from asg.ops.shape import broadcast_to
@@ -163,7 +164,8 @@ class NllLoss(Op):
         )
         # A class that does not count may have probability 0, whose logarithm is -inf.
         counted = where(logical_and(equal(weights, 0.0), isinf(wide)), 0.0, wide)
-        return (-(weights * counted).sum(self.axis)).astype(x.dtype)
+        losses = (-(weights * counted).sum(self.axis)).astype(x.dtype)
+        return without_ignored(losses, target, self.ignore_index)
 
 
 class KlDivergence(PairLoss):

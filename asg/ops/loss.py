@@ -34,6 +34,7 @@ from asg.ops.loss_parts import (
     require_index,
     spread_labels,
     without_axis,
+    without_ignored,
 )
 from asg.ops.operand import require_number, respelled, widened
 from asg.ops.reduce import require_elements
@@ -80,7 +81,7 @@ class CrossEntropy(Op):
         if self.label_smoothing:
             spread = -log_probability.mean(self.axis)
             loss = loss * (1.0 - self.label_smoothing) + spread * self.label_smoothing
-        return self._without_ignored(loss, target).astype(logits.dtype)
+        return without_ignored(loss, target, self.ignore_index).astype(logits.dtype)
 
     def _index(self, target: Tensor) -> Tensor:
         """Targets as places to take from: ignored ones somewhere, negative ones nowhere.
@@ -92,18 +93,15 @@ class CrossEntropy(Op):
             target = where(equal(target, self.ignore_index), 0, target)
         return where(less(target, 0), _OUTSIDE, target) if target.dtype.is_signed else target
 
-    def _without_ignored(self, loss: Tensor, target: Tensor) -> Tensor:
-        if self.ignore_index is None:
-            return loss
-        return where(equal(target, self.ignore_index), 0.0, loss)
-
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
         return [lambda: self._by_logits(*inputs, *outputs, *cotangents), None]
 
     def _by_logits(self, logits: Tensor, target: Tensor, loss: Tensor, pull: Tensor) -> Tensor:
         """``(softmax(logits) - smoothed one-hot) * cotangent``."""
         wide, index = widened(logits), self._index(target)
-        scale = where(isnan(loss), loss, self._without_ignored(pull, target)).astype(wide.dtype)
+        scale = where(isnan(loss), loss, without_ignored(pull, target, self.ignore_index)).astype(
+            wide.dtype
+        )
         hit = equal(iota(logits.shape, self.axis, index.dtype), expand_dims(index, self.axis))
         wanted = hit.astype(wide.dtype)
         if self.label_smoothing:
@@ -135,7 +133,8 @@ class WeightedCrossEntropy(Op):
         spread = spread_labels(
             target, wide, self.axis, self.ignore_index, self.label_smoothing, weight
         )
-        return SoftCrossEntropy(self.axis)(wide, spread).astype(logits.dtype)
+        losses = SoftCrossEntropy(self.axis)(wide, spread).astype(logits.dtype)
+        return without_ignored(losses, target, self.ignore_index)
 
 
 class SoftCrossEntropy(Op):

@@ -99,6 +99,14 @@ def spread_labels(
     return respelled(hit, like.shape)
 
 
+def without_ignored(losses: Tensor, target: Tensor, ignore_index: int | None) -> Tensor:
+    """0 for ignored examples, whose gradient is then 0 as well, whatever the mean is divided by."""
+    if ignore_index is None:
+        return losses
+    label = respelled(target, losses.shape)
+    return where(equal(label, ignore_index), 0.0, losses)
+
+
 def reduced(losses: Tensor, reduction: str) -> Tensor:
     """Each loss, their mean or their sum."""
     if reduction == "none":

@@ -12,13 +12,14 @@ from asg.core.registry import public
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem
 from asg.ops.compare import equal, isinf, less, logical_and, not_equal
-from asg.ops.elementwise import logaddexp, maximum, where
-from asg.ops.index import take_along_axis
+from asg.ops.elementwise import logaddexp, maximum, minimum, where
+from asg.ops.index import take, take_along_axis
 from asg.ops.join import pad, stack
 from asg.ops.leaf import full, iota
 from asg.ops.loops import scan
 from asg.ops.loss_parts import Reduction, reduced, require_exact_shape
 from asg.ops.operand import respelled, widened
+from asg.ops.scans import cumsum
 from asg.ops.shape import expand_dims, reshape, squeeze
 
 _NEVER = float("-inf")
@@ -113,10 +114,12 @@ def ctc_loss(
     """``-log P(target)``, P summed over all ways to spell the target with blanks and repeats.
 
     Args:
-        log_probs: floating logarithms of probabilities, such as `log_softmax` gives, [T, N, C].
-        targets: class indices, [N, S], padded with anything; one that is no class gives NaN.
-        input_lengths: how many of the T steps count for each example, integers [N].
-        target_lengths: how many of the S targets count, integers [N].
+        log_probs: floating logarithms of probabilities, such as `log_softmax` gives, [T, N, C],
+            or [T, C] for a single example.
+        targets: class indices, [N, S], padded with anything ([S] for a single example); or [sum
+            of the lengths], one after the other. One that is no class gives NaN.
+        input_lengths: how many of the T steps count for each example, integers [N] (or []).
+        target_lengths: how many of the targets count, integers [N] (or []).
         blank: the class of the blank.
         reduction: ``"mean"`` divides each loss by the length of its target (at least 1) and takes
             the mean of examples, as in PyTorch; ``"sum"``; ``"none"``.
@@ -136,10 +139,27 @@ def ctc_loss(
     >>> round(float(asg.run(loss)), 4)  # three of four ways spell "1"
     0.2877
     """
-    lengths = as_tensor(target_lengths)
-    losses = CtcLoss(blank)(log_probs, targets, input_lengths, lengths)
+    x, target = as_tensor(log_probs), as_tensor(targets)
+    steps, lengths = as_tensor(input_lengths), as_tensor(target_lengths)
+    single = x.ndim == 2
+    if single:
+        x, target = expand_dims(x, 1), expand_dims(target, 0)
+        steps, lengths = reshape(steps, (1,)), reshape(lengths, (1,))
+    elif target.ndim == 1:
+        target = _rows(target, lengths)
+    losses = CtcLoss(blank)(x, target, steps, lengths)
+    losses = squeeze(losses, 0) if single else losses
+    lengths = squeeze(lengths, 0) if single else lengths
     if zero_infinity:
         losses = where(isinf(losses), 0.0, losses)
     if reduction == "mean":
         losses = losses / maximum(lengths, 1).astype(losses.dtype)
     return reduced(losses, reduction)
+
+
+def _rows(target: Tensor, lengths: Tensor) -> Tensor:
+    """Targets one after the other as a row for each example, as long as all of them together."""
+    total = target.shape[0]
+    starts = expand_dims(cumsum(lengths.astype(int32), 0) - lengths.astype(int32), 1)
+    places = minimum(starts + iota((lengths.shape[0], total), 1), total - 1)
+    return take(target, places, 0)

@@ -18,6 +18,7 @@ from asg.ops.margins import (
     MultiMarginLoss,
     TripletMarginLoss,
 )
+from asg.ops.soft_margins import SoftMarginLoss
 from asg.testing.sample import Array, Sample, SymbolicShape, register_samples
 
 X = np.array([[0.3, -1.7, 2.4, 0.9], [-0.6, 1.1, -2.9, 0.2], [1.3, 0.4, -0.8, 2.2]])
@@ -41,6 +42,7 @@ PAIRS: list[tuple[Op, Callable[..., Any]]] = [
     (HingeLoss(True), lambda x, t: _up(1 - t * x) ** 2),
     (HingeEmbeddingLoss(), _embedding(1.0)),
     (HingeEmbeddingLoss(0.4), _embedding(0.4)),
+    (SoftMarginLoss(), lambda x, t: np.logaddexp(0.0, -t * x)),
 ]
 
 
