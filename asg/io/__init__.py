@@ -1,7 +1,12 @@
-"""Files: arrays as safetensors, and durable writes."""
+"""Files: arrays as safetensors, checkpoints, and durable writes."""
 
 from asg.io.arrays import load_arrays as load_arrays
 from asg.io.arrays import load_metadata as load_metadata
 from asg.io.arrays import save_arrays as save_arrays
 from asg.io.atomic import write_bytes as write_bytes
 from asg.io.atomic import write_text as write_text
+from asg.io.checkpoint import Checkpoint as Checkpoint
+from asg.io.checkpoint import CheckpointFolder as CheckpointFolder
+from asg.io.checkpoint import checkpoint_at as checkpoint_at
+from asg.io.checkpoint import read_checkpoint as read_checkpoint
+from asg.io.checkpoint import write_checkpoint as write_checkpoint

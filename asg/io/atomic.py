@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,3 +74,60 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary folder beside ``path``; what is written there becomes ``path`` at the end.
+
+    A folder that is there already moves away just before: a reader sees the old one, for a moment
+    none, then the new one. What an interrupted process leaves behind begins with `LEFTOVER`, see
+    `remove_leftovers`.
+
+    Raises:
+        FileError: the system refuses; one line with its reason.
+    """
+    target = Path(path)
+    temporary = target.with_name(f"{LEFTOVER}{target.name}.{secrets.token_hex(4)}")
+    try:
+        temporary.mkdir()
+        yield temporary
+        for file in temporary.iterdir():
+            _flush(file)
+        _flush_folder(temporary)
+        if target.exists():
+            remove_folder(target)
+        os.replace(temporary, target)
+        _flush_folder(target.parent)
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+LEFTOVER = ".unfinished-"
+
+
+def remove_folder(path: str | os.PathLike[str]) -> None:
+    """Remove a folder that readers may be looking for: it disappears in one step.
+
+    Raises:
+        FileError: the system refuses.
+    """
+    target = Path(path)
+    doomed = target.with_name(f"{LEFTOVER}{target.name}.{secrets.token_hex(4)}")
+    try:
+        os.replace(target, doomed)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise FileError(f"cannot remove {target}: {error.strerror or error}") from error
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> list[str]:
+    """Remove what interrupted writes and removals left in a folder; their names."""
+    found = sorted(Path(folder).glob(f"{LEFTOVER}*"))
+    for path in found:
+        shutil.rmtree(path, ignore_errors=True)
+    return [path.name for path in found]
