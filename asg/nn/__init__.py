@@ -45,6 +45,9 @@ from asg.nn.batch_norm import BatchNorm1d as BatchNorm1d
 from asg.nn.batch_norm import BatchNorm2d as BatchNorm2d
 from asg.nn.batch_norm import BatchNorm3d as BatchNorm3d
 from asg.nn.batch_norm import SyncBatchNorm as SyncBatchNorm
+from asg.nn.cells import GRUCell as GRUCell
+from asg.nn.cells import LSTMCell as LSTMCell
+from asg.nn.cells import RNNCell as RNNCell
 from asg.nn.container import Sequential as Sequential
 from asg.nn.convolution import Conv1d as Conv1d
 from asg.nn.convolution import Conv2d as Conv2d
@@ -136,3 +139,6 @@ from asg.nn.pooling import MaxPool3d as MaxPool3d
 from asg.nn.pooling import MaxUnpool1d as MaxUnpool1d
 from asg.nn.pooling import MaxUnpool2d as MaxUnpool2d
 from asg.nn.pooling import MaxUnpool3d as MaxUnpool3d
+from asg.nn.recurrent import GRU as GRU
+from asg.nn.recurrent import LSTM as LSTM
+from asg.nn.recurrent import RNN as RNN

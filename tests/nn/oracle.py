@@ -14,6 +14,7 @@ from asg.core.tree import flatten
 from asg.state.trace import active_trace
 
 Array = np.ndarray[Any, Any]
+Symbolic = bool | Sequence[Sequence[Any]]
 
 
 def assert_like_pytorch(
@@ -27,7 +28,7 @@ def assert_like_pytorch(
     their_names: Callable[[str], str] = lambda name: name,
     tolerance: float = 1e-8,
     backend: str = "numpy",
-    symbolic_batch: bool = False,
+    symbolic_batch: Symbolic = False,
 ) -> None:
     """Equal state dicts, outputs, gradients of inputs and parameters, and buffers afterwards.
 
@@ -42,7 +43,8 @@ def assert_like_pytorch(
         their_names: from our name of a parameter to theirs, when they differ on purpose.
         tolerance: relative, and absolute a hundredth of it.
         backend: that runs our graph.
-        symbolic_batch: axis 0 of every input with axes is symbolic.
+        symbolic_batch: axis 0 of every input with axes is symbolic; or the shape of every input,
+            with symbols.
     """
     torch = pytest.importorskip("torch", reason="PyTorch is an optional oracle")
     theirs = theirs.double().train(training)
@@ -78,7 +80,7 @@ def cotangent(position: int, shape: Sequence[int]) -> Array:
 
 def _run(
     module: nn.Module, arrays: Sequence[Array], training: bool,
-    call: Callable[..., Any] | None, backend: str, symbolic: bool,
+    call: Callable[..., Any] | None, backend: str, symbolic: Symbolic,
 ) -> dict[str, Array]:  # fmt: skip
     sizes = [y.shape for y in _outputs(module, arrays, training, call, symbolic=False)[1]]
     with asg.StateTrace(training=training) as trace:
@@ -105,10 +107,11 @@ def _run(
 
 def _outputs(
     module: nn.Module, arrays: Sequence[Array], training: bool,
-    call: Callable[..., Any] | None, symbolic: bool,
+    call: Callable[..., Any] | None, symbolic: Symbolic,
 ) -> tuple[list[Any], list[Any]]:  # fmt: skip
     """Inputs and outputs of one call, in the open trace if there is one."""
-    shapes = [("batch", *a.shape[1:]) if symbolic and a.ndim else a.shape for a in arrays]
+    batch = [("batch", *a.shape[1:]) if symbolic and a.ndim else a.shape for a in arrays]
+    shapes = batch if isinstance(symbolic, bool) else symbolic
     named = zip(shapes, arrays, strict=True)
     inputs = [asg.input(f"x{i}", shape, a.dtype.name) for i, (shape, a) in enumerate(named)]
     if symbolic or active_trace() is not None:
