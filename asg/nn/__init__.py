@@ -63,6 +63,7 @@ from asg.nn.dropout import Dropout3d as Dropout3d
 from asg.nn.dropout import FeatureAlphaDropout as FeatureAlphaDropout
 from asg.nn.dropout import StochasticDepth as StochasticDepth
 from asg.nn.embedding import Embedding as Embedding
+from asg.nn.embedding_bag import EmbeddingBag as EmbeddingBag
 from asg.nn.functional import binary_cross_entropy as binary_cross_entropy
 from asg.nn.functional import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from asg.nn.functional import cosine_embedding_loss as cosine_embedding_loss

@@ -93,7 +93,7 @@ class RMSNorm(Module):
         elementwise_affine: bool = True,
         dtype: Any = float32,
     ) -> None:
-        """``eps=None``: the spacing above 1 of the dtype computed in (float32 for half precision)."""
+        """``eps=None``: the spacing above 1 of the dtype computed in (half precision: float32)."""
         require_flags(elementwise_affine=elementwise_affine)
         shape = _trailing_shape(normalized_shape)
         self.normalized_shape = shape

@@ -257,7 +257,9 @@ def apply_update(loss: Tensor, variables: Sequence[Variable], optimizer: Optimiz
     with scope("optimizer"):
         state = map_names(_variable, optimizer.init(parameters), "optimizer")
         current = map_tree(lambda variable: variable.read(), state)
-        updates, following = _updated(optimizer, gradients, current, parameters, loss)
+        held = {variable.name: variable.read() for variable in trained}  # forward may have written
+        evaluate = evaluator(loss, parameters)
+        updates, following = _updated(optimizer, gradients, current, held, evaluate)
         for variable in trained:
             variable.write(variable.read() + updates[variable.name])
         _write_all(state, following)
@@ -284,10 +286,10 @@ def evaluator(loss: Tensor, parameters: Tensors) -> Callable[[Tensors], tuple[Te
 
 
 def _updated(
-    optimizer: Optimizer, gradients: Tensors, state: Any, parameters: Tensors, loss: Tensor
+    optimizer: Optimizer, gradients: Tensors, state: Any, parameters: Tensors, evaluate: Any
 ) -> tuple[Tensors, Any]:
     """What ``update`` returned, when it is what an optimizer returns."""
-    more = [evaluator(loss, parameters)] if getattr(optimizer, "evaluates", False) else []
+    more = [evaluate] if getattr(optimizer, "evaluates", False) else []
     update: Callable[..., Any] = optimizer.update
     returned: Any = update(gradients, state, parameters, *more)
     if not isinstance(returned, tuple) or len(returned) != 2:
