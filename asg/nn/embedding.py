@@ -98,14 +98,14 @@ class Table(Module):
 
     def _gradient_factor(self, numbers: Tensor) -> Tensor | None:
         """What the gradient of each looked-up row is multiplied by; None: by one."""
-        factor: Any = None
+        factor: Tensor | None = None
         if self.scale_grad_by_freq:
             flat = call("reshape", numbers, (-1,))
             counts = call("bincount", flat, length=self.num_embeddings)
             factor = 1.0 / call("take", counts, numbers).astype(self.weight.dtype)
         if self.padding_idx is not None:
             padding = call("equal", numbers, self.padding_idx)
-            factor = call("where", padding, 0.0, 1.0 if factor is None else factor)
+            return call("where", padding, 0.0, 1.0 if factor is None else factor)
         return factor
 
     def _start_from(self, array: Any, freeze: bool) -> Self:
@@ -194,8 +194,9 @@ class Embedding(Table):
             DtypeError: not of floats.
         """
         array = table_array(embeddings)
+        rows, width = array.shape
         layer = cls(
-            *array.shape, padding_idx, max_norm, norm_type, scale_grad_by_freq, array.dtype
+            rows, width, padding_idx, max_norm, norm_type, scale_grad_by_freq, array.dtype
         )  # fmt: skip
         return layer._start_from(array, freeze)
 

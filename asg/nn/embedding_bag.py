@@ -88,8 +88,9 @@ class EmbeddingBag(Table):
     ) -> Self:
         """As `Embedding.from_pretrained`."""
         array = table_array(embeddings)
+        rows, width = array.shape
         layer = cls(
-            *array.shape, max_norm, norm_type, scale_grad_by_freq, mode, include_last_offset,
+            rows, width, max_norm, norm_type, scale_grad_by_freq, mode, include_last_offset,
             padding_idx, array.dtype,
         )  # fmt: skip
         return layer._start_from(array, freeze)

@@ -55,7 +55,7 @@ def looked_up(layer: nn.Module, *feeds: Array, seed: int = 0) -> Array:
 def test_negative_indices_count_from_the_end_and_others_are_missing() -> None:
     rows = np.arange(1.0, 7.0).reshape(3, 2)
     for options in ({}, {"padding_idx": 2}, {"scale_grad_by_freq": True}):
-        layer = nn.Embedding.from_pretrained(rows, **options)  # type: ignore[arg-type]
+        layer = nn.Embedding.from_pretrained(rows, **options)
         found = looked_up(layer, np.array([-1, 0, 3, -4]))
         np.testing.assert_array_equal(found[:2], rows[[2, 0]])
         assert np.isnan(found[2:]).all()
