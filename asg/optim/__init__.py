@@ -25,6 +25,7 @@ from asg.optim.groups import groups as groups
 from asg.optim.layerwise import lamb as lamb
 from asg.optim.layerwise import lars as lars
 from asg.optim.layerwise import scale_by_trust_ratio as scale_by_trust_ratio
+from asg.optim.lbfgs import lbfgs as lbfgs
 from asg.optim.lion import lion as lion
 from asg.optim.lion import scale_by_lion as scale_by_lion
 from asg.optim.lookahead import lookahead as lookahead

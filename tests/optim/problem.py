@@ -26,7 +26,8 @@ def loss_of(p: dict[str, Any], phase: Any, library: Any, target: Any) -> Any:
     hidden = library.tanh(p["matrix"] @ p["vector"] + phase * p["scalar"])
     total = ((hidden - target) ** 2.0).sum() + (1.3 + phase) * (p["kernel"] ** 2.0).sum()
     total = total + library.sin(p["kernel"] * p["scalar"]).sum()
-    return total + library.exp(0.5 * p["vector"]).sum() + p["scalar"] ** 4.0
+    total = total + library.exp(0.5 * p["vector"]).sum() + library.exp(-0.3 * p["vector"]).sum()
+    return total + 0.1 * (p["matrix"] ** 2.0).sum() + p["scalar"] ** 4.0
 
 
 def phase_of(step: int) -> float:
