@@ -4,9 +4,10 @@ h[t] = decay[t] * h[t-1] + step[t] * (W_in x[t]) and y[t] = h[t] * (W_out x[t]),
 softplus(W_step x[t]) and decay[t] = exp(-step[t]): how long the state remembers follows from the
 input (Gu and Dao, 2023, https://arxiv.org/abs/2312.00752, with one state per channel).
 
-    python examples/state_space.py --backend jax --length 32768 --width 64 --chunks 128
+    python examples/state_space.py --length 32768 --width 64 --checkpoint sqrt
 
-With ``--chunks`` the scan runs in chunks whose inner values the backward pass computes again.
+With ``--checkpoint`` the gradient keeps the states at the starts of segments only, and computes the
+steps between them again.
 """
 
 import argparse
@@ -20,22 +21,19 @@ import asg
 WEIGHTS = ("step", "in", "out")
 
 
-def state_space(x: asg.Tensor, weights: dict[str, asg.Tensor], chunks: int) -> asg.Tensor:
-    """The outputs [length, width]; ``chunks`` divides the length, 0 for a single scan."""
-    length, width = x.shape
+def state_space(
+    x: asg.Tensor, weights: dict[str, asg.Tensor], checkpoint: bool | int | str, unroll: int
+) -> asg.Tensor:
+    """The outputs [length, width]."""
 
     def advance(h: asg.Tensor, x_t: asg.Tensor) -> tuple[asg.Tensor, asg.Tensor]:
         step = asg.softplus(weights["step"] @ x_t)
         h = asg.exp(-step) * h + step * (weights["in"] @ x_t)
         return h, h * (weights["out"] @ x_t)
 
-    start = asg.zeros((width,))
-    if not chunks:
-        whole: asg.Tensor = asg.scan(advance, start, x)[1]
-        return whole
-    chunk = asg.checkpoint(lambda h, part: asg.scan(advance, h, part))
-    parts = asg.reshape(x, (chunks, length // chunks, width))
-    return asg.reshape(asg.scan(chunk, start, parts)[1], (length, width))
+    start = asg.zeros(x.shape[1:])
+    y: asg.Tensor = asg.scan(advance, start, x, checkpoint=checkpoint, unroll=unroll)[1]
+    return y
 
 
 def main() -> None:
@@ -43,15 +41,15 @@ def main() -> None:
     parser.add_argument("--backend", default="numpy", choices=["numpy", "jax"])
     parser.add_argument("--length", type=int, default=512)
     parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--chunks", type=int, default=0, help="divides the length; 0: no chunks")
+    parser.add_argument("--checkpoint", type=lambda word: word if word == "sqrt" else int(word),
+                        default=False, help="sqrt, or the number of steps of a segment")
+    parser.add_argument("--unroll", type=int, default=1, help="steps that run as one piece")
     arguments = parser.parse_args()
     length, width = arguments.length, arguments.width
-    if arguments.chunks and length % arguments.chunks:
-        parser.error(f"{arguments.chunks} chunks do not divide the length {length}")
 
     x = asg.input("x", (length, width))
     weights = {name: asg.input(name, (width, width)) for name in WEIGHTS}
-    y = state_space(x, weights, arguments.chunks)
+    y = state_space(x, weights, arguments.checkpoint, arguments.unroll)
     loss = asg.mean(asg.square(y - asg.roll(x, 1, axis=0)))  # say what came before
     gradient = asg.grad(loss, weights)
     norm = asg.sqrt(sum(asg.sum(asg.square(part)) for part in gradient.values()))

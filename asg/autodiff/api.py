@@ -7,7 +7,7 @@ from typing import Any
 
 from asg.autodiff import branches as branches  # the gradients of ops with bodies
 from asg.autodiff import loops as loops
-from asg.autodiff import run_time_length as run_time_length
+from asg.autodiff import own_sizes as own_sizes
 from asg.autodiff import wrapped as wrapped
 from asg.autodiff.vjp import path_from, pullback
 from asg.core.collector import paused_collector

@@ -48,6 +48,8 @@ class Op:
         variadic: takes any number of operands.
         without_kernel: of a primitive that a backend may lack, what its users can do then. Empty:
             every backend has a kernel.
+        settled_by_sizes: True for ops that `specialise` replaces by their body as soon as sizes are
+            numbers; no backend ever sees them.
     """
 
     name: ClassVar[str] = ""
@@ -59,6 +61,7 @@ class Op:
     is_placeholder: ClassVar[bool] = False
     variadic: ClassVar[bool] = False
     without_kernel: ClassVar[str] = ""
+    settled_by_sizes: ClassVar[bool] = False
     operands: ClassVar[tuple[str, ...]] = ()
     field_names: ClassVar[tuple[str, ...]] = ()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from asg.core.dim import free_symbols
+from asg.core.dim import Dim, free_symbols
 from asg.core.graph import Graph, rebuild
 from asg.core.node import Node
 from asg.core.registry import op_class
@@ -106,8 +106,14 @@ def with_bodies(graph: Graph) -> Iterator[Graph]:
             pending.extend(bodies_of(node.op))
 
 
-def map_bodies(graph: Graph, function: Callable[[Graph], Graph]) -> Graph:
+def map_bodies(
+    graph: Graph,
+    function: Callable[[Graph], Graph],
+    enters: Callable[[Op], bool] = lambda op: True,
+) -> Graph:
     """The graph with ``function`` applied to every body: how passes enter loops and branches.
+
+    Bodies of ops that ``enters`` denies stay as they are.
 
     ``function`` keeps the inputs and the types of the outputs. A pass gives itself; its depth is
     then that of the nesting of bodies.
@@ -116,6 +122,8 @@ def map_bodies(graph: Graph, function: Callable[[Graph], Graph]) -> Graph:
         return graph
 
     def enter(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        if not enters(node.op):
+            return None
         op = with_mapped_bodies(node.op, function)
         return None if op is node.op else node.with_op(op, inputs).outputs
 
@@ -265,3 +273,12 @@ def surface_checks(body: Graph, own_sizes: Sequence[str] = ()) -> None:
             require_equal(check.left, check.right, check.reason)
         else:
             require_less_equal(check.left, check.right, check.reason)
+
+
+def body_flops(body: Graph) -> Dim:
+    """Floating-point operations of one evaluation of a body."""
+    total: Dim = 0
+    for node in body.nodes:
+        types = tuple(tensor.type for tensor in node.inputs)
+        total = total + node.op.flops(types, tuple(output.type for output in node.outputs))
+    return total

@@ -11,11 +11,18 @@ from asg.core.errors import DtypeError, OperandError
 from asg.core.graph import Graph
 from asg.core.node import next_serial
 from asg.core.op import Op
-from asg.core.region import body_of, free_tensors, made_outside, require_fits, surface_checks
+from asg.core.region import (
+    body_flops,
+    body_of,
+    free_tensors,
+    made_outside,
+    require_fits,
+    surface_checks,
+)
 from asg.core.registry import public, service
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem
-from asg.ops.loops import body_flops, next_values, refill, tensors_of
+from asg.ops.loops import next_values, refill, tensors_of
 
 if TYPE_CHECKING:
     from asg.core.op import Cotangent

@@ -12,6 +12,7 @@ from asg.core.graph import Graph
 from asg.core.node import next_serial
 from asg.core.op import Op
 from asg.core.region import (
+    body_flops,
     body_input,
     close,
     made_outside,
@@ -22,6 +23,8 @@ from asg.core.registry import public, service
 from asg.core.tensor import Tensor
 from asg.core.tree import flatten, map_tree
 from asg.core.types import TensorType, TypeProblem, as_shape, require_equal
+from asg.ops.own_sizes import near_root
+from asg.ops.segments import in_root_segments, in_segments
 from asg.ops.shape import AssumeShape
 
 if TYPE_CHECKING:
@@ -109,15 +112,6 @@ class Scan(Op):
         return self.length * body_flops(self.body)
 
 
-def body_flops(body: Graph) -> Dim:
-    """Floating-point operations of one evaluation of a body."""
-    total: Dim = 0
-    for node in body.nodes:
-        types = tuple(tensor.type for tensor in node.inputs)
-        total = total + node.op.flops(types, tuple(output.type for output in node.outputs))
-    return total
-
-
 @public
 def scan(
     function: Callable[[Any, Any], tuple[Any, Any]],
@@ -125,7 +119,7 @@ def scan(
     xs: Any = None,
     length: Dim | str | None = None,
     reverse: bool = False,
-    checkpoint: bool = False,
+    checkpoint: bool | int | str = False,
     unroll: int | bool = 1,
 ) -> tuple[Any, Any]:
     """``carry, y = function(carry, x)`` for every x of ``xs`` along axis 0; (last carry, all y).
@@ -139,8 +133,11 @@ def scan(
         xs: what is run over, the same kinds; every tensor has the scan's length on axis 0.
         length: the number of steps; needed when ``xs`` is None. May be symbolic.
         reverse: run from the last element to the first; y keep the places of their x.
-        checkpoint: the gradient computes each step again instead of keeping its intermediate
-            values: less memory, more time.
+        checkpoint: how little the gradient keeps. False: all it reads of every step. True: the
+            carries of every step; it computes the rest again. An int: the carries of every so many
+            steps; it computes the steps between them again, a segment at a time. "sqrt": segments
+            of the square root of the length, which need the least memory. Segments make the loop a
+            scan over scans.
         unroll: run this many steps as one piece of code, True for all of them; so does the
             gradient. It takes longer to compile. On XLA more is fused; on NumPy a step costs less
             besides its own kernels (two thirds of the time for a body of two kernels, 90 % for one
@@ -153,7 +150,7 @@ def scan(
     Raises:
         ShapeError, DtypeError: a carry changes its type; names the carry and both types.
         OperandError: the function returns another structure, nothing gives the length, or
-            ``unroll`` is no number of steps.
+            ``checkpoint`` or ``unroll`` is no number of steps.
 
     Source: the `scan` of JAX, https://docs.jax.dev/en/latest/_autosummary/jax.lax.scan.html.
 
@@ -175,13 +172,30 @@ def scan(
     stacked = tensors_of("y", y)
     inputs = [*carry.values(), *element.values()]
     body, captured = close(inputs, results | stacked, made_outside(floor, inputs))
-    op = Scan(body, size, len(carry), len(element), bool(reverse), bool(checkpoint),
+    op = Scan(body, size, len(carry), len(element), bool(reverse), checkpoint is True,
               steps_unrolled(unroll))  # fmt: skip
-    outputs = op.apply(*first.values(), *given.values(), *captured)
+    outputs = _outputs(op, (*first.values(), *given.values(), *captured), checkpoint)
     return (
         refill(init, dict(zip(carry, outputs, strict=False))),
         refill(y, dict(zip(stacked, outputs[len(carry) :], strict=True))),
     )
+
+
+def _outputs(op: Scan, operands: Tensors, checkpoint: bool | int | str) -> Tensors:
+    """What the op gives, in the way that ``checkpoint`` says."""
+    if isinstance(checkpoint, bool):
+        return op.apply(*operands)
+    if checkpoint == "sqrt":
+        if isinstance(op.length, int):
+            return in_segments(op, operands, near_root(op.length))
+        return in_root_segments(op, operands)
+    if not isinstance(checkpoint, int) or checkpoint < 1:
+        raise TypeProblem(
+            f"checkpoint is {checkpoint!r}",
+            'give True, "sqrt", or the number of steps of a segment, 1 or more',
+            OperandError,
+        )
+    return in_segments(op, operands, checkpoint)
 
 
 def steps_unrolled(unroll: int | bool) -> int:

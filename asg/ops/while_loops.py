@@ -13,6 +13,7 @@ from asg.core.graph import Graph
 from asg.core.node import next_serial
 from asg.core.op import Op
 from asg.core.region import (
+    body_flops,
     body_input,
     body_of,
     free_tensors,
@@ -25,7 +26,7 @@ from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem, as_shape
 from asg.ops.branches import cond
 from asg.ops.leaf import dim_size, iota
-from asg.ops.loops import body_flops, next_values, refill, scan, steps_unrolled, tensors_of
+from asg.ops.loops import next_values, refill, scan, steps_unrolled, tensors_of
 
 if TYPE_CHECKING:
     from asg.core.op import Cotangent
@@ -40,7 +41,7 @@ class WhileLoop(Op):
     Outputs: the last values of the carries, then the number of steps, int32. That number only the
     run knows; the cost in flops is that of one step and two tests.
 
-    The gradient is a `RunTimeLength`; see `asg.autodiff.run_time_length`.
+    The gradient is a `RunTimeLength`; see `asg.autodiff.own_sizes`.
     """
 
     condition: Graph

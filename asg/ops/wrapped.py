@@ -12,6 +12,7 @@ from asg.core.graph import Graph
 from asg.core.node import next_serial
 from asg.core.op import Op
 from asg.core.region import (
+    body_flops,
     body_input,
     close,
     made_outside,
@@ -21,7 +22,7 @@ from asg.core.region import (
 from asg.core.registry import public, service
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem
-from asg.ops.loops import body_flops, refill, tensors_of
+from asg.ops.loops import refill, tensors_of
 
 if TYPE_CHECKING:
     from asg.core.op import Cotangent

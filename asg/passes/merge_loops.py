@@ -23,10 +23,14 @@ Tensors = tuple[Tensor, ...]
 
 
 def merge_loops(graph: Graph) -> Graph:
-    """The graph with fewer and leaner scans; bodies are entered."""
-    if not any(isinstance(node.op, Scan) for node in graph.nodes):
-        return map_bodies(graph, merge_loops)
-    return map_bodies(_merged(_pruned(graph)), merge_loops)
+    """The graph with fewer and leaner scans; bodies are entered.
+
+    All but those that take the place of their op once sizes are known: only then do their scans
+    meet the ones they may become one with, which they would not equal any more.
+    """
+    if any(isinstance(node.op, Scan) for node in graph.nodes):
+        graph = _merged(_pruned(graph))
+    return map_bodies(graph, merge_loops, lambda op: not op.settled_by_sizes)
 
 
 @dataclass(eq=False)

@@ -144,4 +144,4 @@ def default_pipeline(target: Target, evaluate: Evaluator) -> Pipeline:
 
 def late_pipeline(evaluate: Evaluator) -> Pipeline:
     """The passes run once more after sizes have become numbers."""
-    return (SIMPLIFY, Fold(evaluate), MERGE_EQUAL)
+    return (SIMPLIFY, Fold(evaluate), MERGE_EQUAL, MERGE_LOOPS)

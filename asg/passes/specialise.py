@@ -16,6 +16,8 @@ from asg.core.origin import fixed_origin
 from asg.core.tensor import Tensor
 from asg.core.types import take_checks
 from asg.ops.leaf import Constant, DimSize
+from asg.ops.own_sizes import RootSized
+from asg.ops.wrapped import inline
 
 _PLAIN = (bool, int, float, str)
 
@@ -69,10 +71,12 @@ def _specialised(
     node: Node, inputs: tuple[Tensor, ...], binding: Mapping[str, Dim]
 ) -> tuple[Tensor, ...]:
     op = _as_constant(substitute_op(node.op, binding))
-    if op is node.op and inputs == node.inputs:
+    if op is node.op and inputs == node.inputs and not op.settled_by_sizes:
         return node.outputs
     with fixed_origin(node.origin):
         outputs = op.apply(*inputs)
+        if isinstance(op, RootSized) and (number := op.number()) is not None:
+            outputs = inline(specialise(op.body, {op.size: number}), inputs)
     take_checks()
     return outputs
 

@@ -79,8 +79,8 @@ def _derivatives(listed: Sequence[Sample]) -> str:
 
 
 def _on(backend: str, op_class: type[Op], sample: Sample) -> str:
-    if op_class.is_placeholder:
-        return "argument"
+    if op_class.is_placeholder or op_class.settled_by_sizes:
+        return "argument" if op_class.is_placeholder else "its body"
     types = tuple(tensor.type for tensor in apply_sample(sample).inputs)
     if load_backend(backend).supports(sample.op, types):
         return "kernel"

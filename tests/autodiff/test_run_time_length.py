@@ -183,7 +183,7 @@ def test_the_size_inside_is_nobody_elses() -> None:
     loss = asg.sum(asg.while_loop(lambda c: asg.sum(c) < 9.0, lambda c: c * c + 0.5, x))
     slope = asg.grad(loss, x)
     op: Any = slope.node.op
-    assert op.length == "steps_1"
+    assert op.size == "steps_1"
     bounded = asg.sum(asg.while_loop(lambda c: asg.sum(c) < 9.0, lambda c: c * c + 0.5, x, 9))
     given = np.array([[0.1, 0.2], [0.3, 0.9], [0.5, 0.7]])
     found, wanted = asg.run([slope, asg.grad(bounded, x)], {x: given})

@@ -18,6 +18,7 @@ from asg.ops.leaf import constant, input
 from asg.ops.loops import Scan, scan
 from asg.ops.reduce import sum
 from asg.ops.while_loops import while_loop
+from asg.passes.specialise import substitute_op
 from asg.testing.sample import Array, Sample, register_samples
 
 Shape = tuple[int | str, ...]
@@ -36,12 +37,25 @@ def _op(build: Callable[..., Any], *shapes: Shape, dtypes: Sequence[Any] = ()) -
     return result.node.op
 
 
-def _recurrent(h: Any, xs: Any, w: Any, u: Any) -> Tensor:
+def _recurrent(h: Any, xs: Any, w: Any, u: Any, checkpoint: Any = False) -> Tensor:
     def step(carry: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         after = tanh(carry @ w + x * u)
         return after, after * carry
 
-    return scan(step, h, xs)[0]  # type: ignore[no-any-return]
+    return scan(step, h, xs, checkpoint=checkpoint)[0]  # type: ignore[no-any-return]
+
+
+def _segmented(h: Any, xs: Any, w: Any, u: Any) -> Tensor:
+    return _recurrent(h, xs, w, u, "sqrt")
+
+
+def _segmented_sample(length: int, label: str) -> Sample:
+    symbolic = _op(_segmented, ("n",), ("t", "n"), ("n", "n"), ("n",))
+    return Sample(
+        substitute_op(symbolic, {"n": 2, "t": length}),
+        (_numbers(2), _numbers(length, 2), _numbers(2, 2), _numbers(2)), _recurrent_oracle,
+        (("n",), ("t", "n"), ("n", "n"), ("n",)), symbolic, label=label,
+    )  # fmt: skip
 
 
 def _recurrent_oracle(h: Array, xs: Array, w: Array, u: Array) -> tuple[Array, Array]:
@@ -208,6 +222,8 @@ register_samples(
                (_numbers(2), np.array([3.0, 4.0]), _numbers(2)), _damped_oracle,
                (("n",), ("n",), ("n",)), _op(_damped, ("n",), ("n",), ("n",)),
                label="two carries"),
+        _segmented_sample(7, "with steps left over"),
+        _segmented_sample(4, "of segments alone"),
         _grown_sample(3, "steps"),
         _grown_sample(0, "no step"),
         _grown_sample(17, "a step more than needed"),

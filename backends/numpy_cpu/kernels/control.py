@@ -13,7 +13,7 @@ from asg.core.registry import service
 from asg.core.state_slot import StateSlot
 from asg.ops import branches, while_loops
 from asg.ops import loops as ops
-from asg.ops.run_time_length import RunTimeLength
+from asg.ops.own_sizes import RunTimeLength
 from asg.ops.wrapped import inline
 
 from ..bind import bind
@@ -247,7 +247,7 @@ class _Programs:
         if found is None:
             if len(self.known) == self.LIMIT:
                 del self.known[next(iter(self.known))]
-            body = service("with_sizes")(self.op.body, {self.op.length: length})
+            body = service("with_sizes")(self.op.body, {self.op.size: length})
             bound = _Bound(body, 0, ())
             start = _copies(bound.inputs, inputs, range(len(inputs)))
             last = _copies(outputs, bound.outputs, range(len(outputs)))

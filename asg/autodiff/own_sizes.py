@@ -1,30 +1,43 @@
-"""The gradient of a while_loop: that of a scan which is long enough, whatever the run needs.
+"""The gradients of graphs with a size of their own: the same op around the gradient of the body.
 
-A loop of ``steps`` steps is the scan of any length from ``steps`` on whose steps beyond that change
-nothing. The gradient of that scan is built once, for a symbolic length, and put into a
-`RunTimeLength`, which gives the length a number when it runs. The condition plays no part in it.
+That of a while_loop is among them. A loop of ``steps`` steps is the scan of any length from
+``steps`` on whose steps beyond that change nothing. The gradient of that scan is built once, for a
+symbolic length, and put into a `RunTimeLength`, which gives the length a number when it runs. The
+condition plays no part in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from asg.autodiff.loops import is_zero
 from asg.autodiff.vjp import pullback
 from asg.core.dim import symbol
 from asg.core.graph import reachable_nodes
+from asg.core.op import Op
 from asg.core.region import Body, body_input
 from asg.core.registry import call, public
 from asg.core.tensor import Tensor
 from asg.ops.branches import cond
 from asg.ops.leaf import iota
 from asg.ops.loops import scan
-from asg.ops.run_time_length import RunTimeLength, fresh_size
+from asg.ops.own_sizes import OwnSize, RunTimeLength, fresh_size
 from asg.ops.while_loops import WhileLoop
 from asg.ops.wrapped import inline
 
 Tensors = Sequence[Tensor]
+
+
+@public
+def own_size_vjp(
+    op: OwnSize, wanted: Sequence[bool], inputs: Tensors, cotangents: Tensors
+) -> list[Tensor | None]:
+    """The cotangents of the wanted operands; None where none flows."""
+    body = op.body
+    around = lambda inner: replace(op, body=inner)  # noqa: E731 - one line is the point
+    return _pulled(around, body.inputs, inputs, wanted, body.outputs, cotangents)
 
 
 @public
@@ -36,17 +49,8 @@ def while_vjp(
     leaves = [body_input(f"x{i}", tensor.type) for i, tensor in enumerate(given)]
     length = fresh_size("steps", inputs, (op.condition, op.body))
     last = _long_enough(op, leaves[0], leaves[1:], length)
-    found = _pulled(length, leaves, given, [False, *wanted], last, cotangents[:-1])
-    return found[1:]
-
-
-@public
-def run_time_length_vjp(
-    op: RunTimeLength, wanted: Sequence[bool], inputs: Tensors, cotangents: Tensors
-) -> list[Tensor | None]:
-    """The cotangents of the wanted operands; None where none flows."""
-    body = op.body
-    return _pulled(op.length, body.inputs, inputs, wanted, body.outputs, cotangents)
+    around = lambda inner: RunTimeLength(inner, length)  # noqa: E731 - one line is the point
+    return _pulled(around, leaves, given, [False, *wanted], last, cotangents[:-1])[1:]
 
 
 def _long_enough(op: WhileLoop, steps: Tensor, operands: Tensors, length: str) -> Tensors:
@@ -63,16 +67,17 @@ def _long_enough(op: WhileLoop, steps: Tensor, operands: Tensors, length: str) -
 
 
 def _pulled(
-    length: str,
+    around: Callable[[Body], Op],
     leaves: Tensors,
     given: Tensors,
     wanted: Sequence[bool],
     outputs: Tensors,
     cotangents: Tensors,
 ) -> list[Tensor | None]:
-    """A `RunTimeLength` around the pullback from ``outputs``, graph over ``leaves``, to these.
+    """The op ``around`` the pullback from ``outputs``, graph over ``leaves``, to the wanted ones.
 
-    ``given`` are the operands that the leaves stand for, the number of steps first.
+    ``given`` are the operands that the leaves stand for. The first is always handed on: it may be
+    the number of steps.
     """
     places = [i for i, asked in enumerate(wanted) if asked and leaves[i].dtype.is_float]
     chosen = [
@@ -92,6 +97,6 @@ def _pulled(
         list(inputs), list(results.values()), [f"y_{i}" for i in range(len(results))], (), "body",
         [f"x_{i}" for i in range(len(inputs))],
     )  # fmt: skip
-    made = RunTimeLength(body, length).apply(*inputs.values())
+    made = around(body).apply(*inputs.values())
     by_place = dict(zip(results, made, strict=True))
     return [by_place.get(i) for i in range(len(leaves))]
