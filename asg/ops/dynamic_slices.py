@@ -14,8 +14,8 @@ from asg.core.types import Shape, TypeProblem, as_shape, require_less_equal
 from asg.ops.cast import stop_gradient
 from asg.ops.compare import equal
 from asg.ops.elementwise import clip, where
-from asg.ops.index import Take
-from asg.ops.leaf import dim_size, iota
+from asg.ops.index import Take, require_inside
+from asg.ops.leaf import Constant, constant, dim_size, iota
 from asg.ops.shape import expand_dims, reshape
 
 
@@ -123,6 +123,10 @@ def gather_nd(x: Any, indices: Any) -> Tensor:
         indices: integers; the size of the last axis is literal, at least 1 and at most the number
             of axes of x.
 
+    Raises:
+        ShapeError: the last axis does not fit x, or a literal index is outside.
+        DtypeError: the indices are not integers.
+
     >>> import asg
     >>> asg.run(asg.gather_nd(asg.constant([[1, 2], [3, 4]]), [[0, 1], [1, 0]])).tolist()
     [2, 3]
@@ -135,8 +139,14 @@ def gather_nd(x: Any, indices: Any) -> Tensor:
             f"indices {indices.type} do not name places of x {x.type}",
             f"their last axis has between 1 and {x.ndim} elements",
         )
-    parts: Tensor = x[tuple(indices[..., axis] for axis in range(count))]
+    parts: Tensor = x[tuple(_column(indices, axis) for axis in range(count))]
     return parts
+
+
+def _column(indices: Tensor, place: int) -> Tensor:
+    """The indices into one axis; those of a constant are a constant, whose range is checked."""
+    op = indices.node.op
+    return constant(op.data.array[..., place]) if isinstance(op, Constant) else indices[..., place]
 
 
 @public
@@ -151,6 +161,7 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Tens
 
     Raises:
         OperandError: padding_idx names no row.
+        ShapeError: a literal index names no row.
 
     >>> import asg
     >>> asg.run(asg.embedding([1, 0], asg.constant([[1.0, 2.0], [3.0, 4.0]]))).tolist()
@@ -158,7 +169,7 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Tens
     """
     indices, weight = as_tensor(indices), as_tensor(weight)
     weight.type.require_ndim(2, "weight")
-    rows = Take(0)(weight, indices)
+    rows = Take(0)(weight, require_inside(indices, weight.shape[0], 0))
     if padding_idx is None:
         return rows
     count = weight.shape[0]

@@ -1,9 +1,9 @@
 """Reading and adding at places that data decide: take, scatter_add, and their like.
 
 Indices, in every op of this file: negative ones count from the end, as in NumPy. An index outside
-``-size <= index < size`` cannot be an error (an accelerator does not stop), and is never ignored:
-what it would have read is *missing*, and what it would have changed makes the whole result
-missing. A missing value is NaN for floating dtypes, the smallest number for signed integers, the
+``-size <= index < size`` that is written into the program is refused by the functions. One that the
+data give cannot be an error (an accelerator does not stop), and is never ignored: what it would
+have read is *missing*, and what it would have changed makes the whole result missing. A missing value is NaN for floating dtypes, the smallest number for signed integers, the
 largest for unsigned ones, and True for bool. Both backends agree on this.
 """
 
@@ -27,7 +27,7 @@ from asg.core.types import (
     require_equal,
     require_less_equal,
 )
-from asg.ops.leaf import iota, zeros_like
+from asg.ops.leaf import Constant, iota, zeros_like
 from asg.ops.shape import BroadcastTo, Tensors, expand_dims, moveaxis, require_canonical
 
 if TYPE_CHECKING:
@@ -74,12 +74,8 @@ class ScatterAdd(IndexOp):
     promotes: ClassVar[slice | None] = slice(0, 3, 2)
 
     def infer(self, x: TensorType, indices: TensorType, updates: TensorType) -> TensorType:
-        x.require_numeric("x")
-        indices.require_integer("indices")
-        require_canonical((self.axis,), x.ndim, "x")
-        wanted = taken_shape(x, indices, self.axis)
-        require_shape(updates, wanted, "updates")
-        return x
+        require_updates(x, indices, updates, self.axis)
+        return x.require_numeric("x")
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
         (cotangent,) = cotangents
@@ -182,6 +178,30 @@ def require_shape(given: TensorType, wanted: Shape, name: str) -> None:
         require_equal(size, other, f"axis {axis} of {name} does not fit")
 
 
+def require_updates(
+    x: TensorType, indices: TensorType, updates: TensorType, axis: int
+) -> None:
+    """Indices and updates for writing into the slices of x along an axis."""
+    indices.require_integer("indices")
+    require_canonical((axis,), x.ndim, "x")
+    require_shape(updates, taken_shape(x, indices, axis), "updates")
+
+
+def require_inside(indices: Tensor, size: Dim, axis: int, name: str = "indices") -> Tensor:
+    """Indices; refused if they are known now, as the size is, and one of them names no place."""
+    op = indices.node.op
+    if isinstance(op, Constant) and isinstance(size, int) and indices.dtype.is_integer:
+        array = op.data.array
+        outside = array[(array < -size) | (array >= size)] if array.size else array
+        if outside.size:
+            raise TypeProblem(
+                f"{name} hold {outside.flat[0]}, which axis {axis} of size {size} does not have",
+                f"indices go from {-size} to {size - 1}" if size else "the axis has no elements",
+                sizes=(size,),
+            )
+    return indices
+
+
 def require_along(x: TensorType, indices: TensorType, axis: int) -> None:
     """Indices for an op along an axis: integers, and every other size that of x."""
     indices.require_integer("indices")
@@ -203,8 +223,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     """The slices of x along ``axis`` that ``indices`` name.
 
     Shapes: x ``[a, n, b]``, indices ``[i, j]``, axis 1 -> ``[a, i, j, b]``. Negative indices count
-    from the end. An outside index gives NaN (the smallest number for signed integers, the largest
-    for unsigned ones, True for bool).
+    from the end. An outside index that the data give reads NaN (the smallest number for signed
+    integers, the largest for unsigned ones, True for bool).
 
     Args:
         x: any tensor.
@@ -213,14 +233,17 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
     Raises:
         DtypeError: the indices are not integers.
+        ShapeError: an index is known while building, and outside.
 
     >>> import asg
     >>> table = asg.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-    >>> asg.run(asg.take(table, [2, -3, 3], axis=0)).tolist()
+    >>> i = asg.input("i", (3,), "int32")
+    >>> asg.run(asg.take(table, i, axis=0), {i: [2, -3, 3]}).tolist()
     [[5.0, 6.0], [1.0, 2.0], [nan, nan]]
     """
-    x = as_tensor(x)
-    return Take(_given_axis(x, axis))(x, indices)
+    x, indices = as_tensor(x), as_tensor(indices)
+    place = _given_axis(x, axis)
+    return Take(place)(x, require_inside(indices, x.shape[place], place))
 
 
 def _given_axis(x: Tensor, axis: int | None) -> int:
@@ -236,8 +259,8 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int = 0) -> Tensor:
     """x with ``updates`` added to the slices along ``axis`` that ``indices`` name.
 
     Shapes: x ``[a, n, b]``, indices ``[i, j]``, axis 1 -> updates ``[a, i, j, b]`` (or what
-    broadcasts to it). An index named several times receives the sum. An outside index makes every
-    element NaN (or the number that `take` documents for integers).
+    broadcasts to it). An index named several times receives the sum. An outside index that the
+    data give makes every element NaN (or the number that `take` documents for integers).
 
     >>> import asg
     >>> x = asg.zeros((3,))
@@ -246,11 +269,12 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int = 0) -> Tensor:
     """
     x, indices = as_tensor(x), as_tensor(indices)
     place = normalize_axis(axis, x.ndim)
+    require_inside(indices, x.shape[place], place)
     wanted = taken_shape(x.type, indices.type, place)
-    return ScatterAdd(place)(x, indices, _stretched(updates, wanted, x.dtype))
+    return ScatterAdd(place)(x, indices, stretched(updates, wanted, x.dtype))
 
 
-def _stretched(updates: Any, shape: Shape, dtype: DType) -> Tensor:
+def stretched(updates: Any, shape: Shape, dtype: DType) -> Tensor:
     """Numbers and stretchable tensors as tensors of the shape; what misfits is left to infer."""
     if isinstance(updates, bool | int | float):
         updates = call("constant", updates, dtype)
@@ -272,11 +296,12 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
     """
     x, indices = as_tensor(x), as_tensor(indices)
     place = normalize_axis(axis, x.ndim)
-    x, indices = _matched_off_axis(x, indices, place)
+    require_inside(indices, x.shape[place], place)
+    x, indices = matched_off_axis(x, indices, place)
     return TakeAlongAxis(place)(x, indices)
 
 
-def _matched_off_axis(x: Tensor, indices: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+def matched_off_axis(x: Tensor, indices: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     """Both broadcast to each other's sizes on every axis but one."""
     indices.type.require_ndim(x.ndim, "indices")
     hidden_x, hidden_i = list(x.shape), list(indices.shape)
@@ -296,8 +321,8 @@ def scatter_add_along_axis(x: Any, indices: Any, updates: Any, axis: int = -1) -
     """x with ``updates`` added where `take_along_axis` of the same indices reads.
 
     Shapes: x ``[a, n, b]``, indices ``[a, k, b]``, axis 1 -> updates ``[a, k, b]`` (or what
-    broadcasts to it). An outside index makes every element NaN (or the number that `take`
-    documents for integers).
+    broadcasts to it). An outside index that the data give makes every element NaN (or the number
+    that `take` documents for integers).
 
     >>> import asg
     >>> x = asg.zeros((2, 3))
@@ -306,8 +331,9 @@ def scatter_add_along_axis(x: Any, indices: Any, updates: Any, axis: int = -1) -
     """
     x, indices = as_tensor(x), as_tensor(indices)
     place = normalize_axis(axis, x.ndim)
-    x, indices = _matched_off_axis(x, indices, place)
-    return ScatterAddAlongAxis(place)(x, indices, _stretched(updates, indices.shape, x.dtype))
+    require_inside(indices, x.shape[place], place)
+    x, indices = matched_off_axis(x, indices, place)
+    return ScatterAddAlongAxis(place)(x, indices, stretched(updates, indices.shape, x.dtype))
 
 
 @public

@@ -14,7 +14,7 @@ from asg.core.errors import AsgError, DimError, DtypeError, OperandError
 from asg.core.registry import call, public
 from asg.core.tensor import Tensor
 from asg.core.types import TypeProblem
-from asg.ops.index import Take
+from asg.ops.index import Take, require_inside
 from asg.ops.leaf import dim_size
 from asg.ops.shape import PermuteDims, Reshape, broadcast_arrays, expand_dims
 from asg.ops.slicing import Select, Slice
@@ -37,10 +37,10 @@ def getitem(x: Any, key: Any) -> Tensor:
 
     Sizes may be symbolic: ``x[1:]`` of n elements has ``max(0, n - 1)``, spelled ``n - 1`` where
     n >= 1 is known. An integer that is not known to be inside is checked at each run; an outside
-    index in an array gives the missing value that `take` documents.
+    index that the data of an array give reads the missing value that `take` documents.
 
     Raises:
-        ShapeError: too many entries, or an integer outside the axis.
+        ShapeError: too many entries, or an integer outside the axis, alone or in a list or array.
         DtypeError: a tensor of floats or of bools (use `where` for choices: the number of true
             elements is not known when the graph is built).
         DimError: a symbolic bound of which it is not known whether it is negative.
@@ -174,6 +174,7 @@ def _plan(entries: list[Entry], x: Tensor) -> Plan:
         if kind == "place":
             places[axis] = _place(value, x.shape[axis], axis)
         elif kind == "array":
+            require_inside(value, x.shape[axis], axis, "the indices")
             arrays.append((kept, value))
         kept += kind != "place"
     start, stop, step = zip(*bounds, strict=True) if bounds else ((), (), ())

@@ -33,10 +33,12 @@ def test_blocks_are_read_and_replaced_as_in_jax(start: tuple[int, int], backend:
 @pytest.mark.parametrize("backend", ["numpy", "jax"])
 def test_tuples_of_indices(backend: str) -> None:
     x = asg.input("x", (3, 4), "float64")
-    y = asg.gather_nd(x, [[0, 1], [2, -1], [0, 1], [3, 0]])
+    i = asg.input("i", (4, 2), "int32")
+    y = asg.gather_nd(x, i)
     rows = asg.gather_nd(x, [[[2]], [[0]]])
     slope = asg.grad(asg.gather_nd(x, [[0, 1], [0, 1]]).sum(), x)
-    found = asg.run([y, rows, slope], {x: X}, backend=backend)
+    feeds = {x: X, i: [[0, 1], [2, -1], [0, 1], [3, 0]]}
+    found = asg.run([y, rows, slope], feeds, backend=backend)
     np.testing.assert_array_equal(found[0], [X[0, 1], X[2, 3], X[0, 1], np.nan])
     np.testing.assert_array_equal(found[1], X[[2, 0]][:, None])
     twice = np.zeros_like(X)
@@ -66,8 +68,10 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (lambda: asg.dynamic_update_slice(T, asg.zeros((3, 5)), [0, 0]), ShapeError, "does not fit"),
     (lambda: asg.dynamic_update_slice(T, [[1]], [0, 0]), DtypeError, "update is int32"),
     (lambda: asg.gather_nd(T, [[0, 0, 0]]), ShapeError, "do not name places"),
+    (lambda: asg.gather_nd(T, [[0, 0], [2, 4]]), ShapeError, "hold 4, which axis 1 of size 4"),
     (lambda: asg.gather_nd(T, [[0.0]]), DtypeError, "integers are needed"),
     (lambda: asg.embedding([0], T, 3), OperandError, "is no row of 3"),
+    (lambda: asg.embedding([0, 3], T), ShapeError, "hold 3, which axis 0 of size 3"),
     (lambda: asg.embedding([0], T[0]), ShapeError, "weight"),
 ]
 

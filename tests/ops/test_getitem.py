@@ -101,16 +101,17 @@ def test_a_literal_place_on_a_symbolic_axis_is_checked_when_it_runs() -> None:
 
 @pytest.mark.parametrize("backend", ["numpy", "jax"])
 def test_several_arrays_read_outside_as_missing(backend: str) -> None:
-    x = asg.constant(X)
-    read = np.asarray(asg.run(x[[0, 2, 0, -2], [0, 0, -4, 2]], backend=backend))
+    x, i, j = asg.constant(X), asg.input("i", (4,), "int32"), asg.input("j", (4,), "int32")
+    feeds = {i: [0, 2, 0, -2], j: [0, 0, -4, 2]}
+    read = np.asarray(asg.run(x[i, j], feeds, backend=backend))
     assert np.isnan(read[1:3]).all() and not np.isnan(read[[0, 3]]).any()
     np.testing.assert_array_equal(read[[0, 3]], X[[0, 0], [0, 2]])
 
 
 def test_unsigned_indices_are_not_negative() -> None:
-    x = asg.constant(X)
+    x, i = asg.constant(X), asg.input("i", (2,), "uint64")
     large = np.array([2**64 - 1, 1], np.uint64)
-    read = asg.run(x[large, np.array([0, 0], np.uint8)])
+    read = asg.run(x[i, np.array([0, 0], np.uint8)], {i: large})
     assert np.isnan(read[0]).all()
     np.testing.assert_array_equal(read[1], X[1, 0])
 

@@ -27,9 +27,10 @@ def test_every_dtype_of_indices_reaches_all_places(dtype: Any, backend: str) -> 
 def test_indices_at_the_ends_of_their_range_are_outside(backend: str) -> None:
     for dtype in (np.int32, np.int64, np.uint32, np.uint64):
         ends = np.array([np.iinfo(dtype).max, np.iinfo(dtype).min or 600], dtype)
-        assert np.isnan(asg.run(asg.take(TABLE, ends, axis=0), backend=backend)).all()
-        total = asg.scatter_add(TABLE, ends, 1.0)
-        assert np.isnan(asg.run(total, backend=backend)).all()
+        i = asg.input("i", (2,), dtype)
+        both = [asg.take(TABLE, i, axis=0), asg.scatter_add(TABLE, i, 1.0)]
+        for found in asg.run(both, {i: ends}, backend=backend):
+            assert np.isnan(found).all()
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax"])
@@ -110,6 +111,14 @@ def test_functions_agree_with_numpy(
         (lambda x: asg.take_along_axis(x, [[0]] * 3, 1), "cannot broadcast"),
         (lambda x: asg.scatter_add(x, [0, 1], asg.zeros((3, 3))), r"broadcast.*\[2, 3\]"),
         (lambda x: asg.scatter_add(x > 0, [0], True), "bool"),
+        (lambda x: asg.take(x, [0, 5], axis=0), "hold 5, which axis 0 of size 2.*from -2 to 1"),
+        (lambda x: asg.take(x, np.array([[2**63]], np.uint64), axis=1), "hold 9223372036854775808"),
+        (lambda x: asg.take_along_axis(x, [[-4], [0]], 1), "hold -4, which axis 1 of size 3"),
+        (lambda x: asg.scatter_add(x, -3, 1.0), "hold -3, which axis 0 of size 2"),
+        (lambda x: asg.scatter_add_along_axis(x, [[3], [0]], 1.0), "hold 3, which axis 1"),
+        (lambda x: x[:, [0, 3]], "hold 3, which axis 1 of size 3 does not have"),
+        (lambda x: x[[[1], [-3]], 0], "hold -3, which axis 0 of size 2"),
+        (lambda x: x[:0][[0]], "axis 0 of size 0 .*has no elements"),
         (lambda x: asg.one_hot([0], -1), "depth is negative"),
     ],
 )
