@@ -177,6 +177,11 @@ class TensorMethods:
     def __getitem__(self, key: Any) -> Tensor:
         return call("getitem", self, key)
 
+    @property
+    def at(self) -> Any:
+        """``x.at[key].set(values)``, also add, multiply, min, max: a copy of x, changed there."""
+        return service("at")(self)
+
     def __iter__(self) -> Iterator[Tensor]:
         if not self.type.shape or not isinstance(self.type.shape[0], int):
             _not_run_yet(f"iterate over a tensor of type {self.type}", "its first size is unknown")

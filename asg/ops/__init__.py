@@ -4,6 +4,7 @@ The names are those of the Array API where it has one.
 """
 
 from asg.ops import indexing as indexing  # registers x[key]
+from asg.ops import updates as updates  # registers x.at[key]
 from asg.ops.activation import elu, gelu, leaky_relu, log_softmax, relu, silu, softmax, softplus
 from asg.ops.adaptive import (
     adaptive_avg_pool1d,
@@ -229,6 +230,7 @@ from asg.ops.scans import (
     linear_recurrence,
     logcumsumexp,
 )
+from asg.ops.scatters import put_along_axis, scatter
 from asg.ops.sequences import ctc_loss
 from asg.ops.shape import (
     assume_shape,
@@ -309,17 +311,17 @@ __all__ = [
     "multilabel_margin_loss", "multilabel_soft_margin_loss", "multiply", "nan_to_num", "negative",
     "nextafter", "nll_loss", "nonzero", "normal", "not_equal", "one_hot", "ones", "ones_like",
     "outer", "pad", "pairwise_distance", "permutation", "permute_dims", "pinv", "pixel_shuffle",
-    "pixel_unshuffle", "poisson_nll_loss", "polygamma", "positive", "pow", "prelu", "prod", "qr",
-    "quantile", "randint", "random_bits", "random_key", "reciprocal", "relu", "relu6", "remainder",
-    "repeat", "reshape", "resize", "rms_norm", "roll", "rope", "round", "rrelu", "rsqrt",
-    "scaled_dot_product_attention", "scan", "scatter_add", "scatter_add_along_axis", "searchsorted",
-    "selu", "sigmoid", "sign", "signbit", "silu", "sin", "sinh", "sinusoidal_positions", "slogdet",
-    "smooth_l1_loss", "soft_margin_loss", "softmax", "softmin", "softplus", "softshrink",
-    "softsign", "solve", "solve_triangular", "sort", "split", "split_key", "sqrt", "square",
-    "squared_hinge_loss", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "svd",
-    "svdvals", "swapaxes", "swiglu", "switch", "take", "take_along_axis", "tan", "tanh",
-    "tanhshrink", "tensordot", "threshold", "tile", "top_k", "trace", "transpose", "tril",
-    "triplet_margin_loss", "triplet_margin_with_distance_loss", "triu", "trunc", "truncated_normal",
-    "unflatten", "unfold", "uniform", "unique", "unstack", "var", "vdot", "vecdot", "vector_norm",
-    "where", "while_loop", "xlogy", "zeros", "zeros_like",
+    "pixel_unshuffle", "poisson_nll_loss", "polygamma", "positive", "pow", "prelu", "prod",
+    "put_along_axis", "qr", "quantile", "randint", "random_bits", "random_key", "reciprocal",
+    "relu", "relu6", "remainder", "repeat", "reshape", "resize", "rms_norm", "roll", "rope",
+    "round", "rrelu", "rsqrt", "scaled_dot_product_attention", "scan", "scatter", "scatter_add",
+    "scatter_add_along_axis", "searchsorted", "selu", "sigmoid", "sign", "signbit", "silu", "sin",
+    "sinh", "sinusoidal_positions", "slogdet", "smooth_l1_loss", "soft_margin_loss", "softmax",
+    "softmin", "softplus", "softshrink", "softsign", "solve", "solve_triangular", "sort", "split",
+    "split_key", "sqrt", "square", "squared_hinge_loss", "squeeze", "stack", "std", "stop_gradient",
+    "subtract", "sum", "svd", "svdvals", "swapaxes", "swiglu", "switch", "take", "take_along_axis",
+    "tan", "tanh", "tanhshrink", "tensordot", "threshold", "tile", "top_k", "trace", "transpose",
+    "tril", "triplet_margin_loss", "triplet_margin_with_distance_loss", "triu", "trunc",
+    "truncated_normal", "unflatten", "unfold", "uniform", "unique", "unstack", "var", "vdot",
+    "vecdot", "vector_norm", "where", "while_loop", "xlogy", "zeros", "zeros_like",
 ]  # fmt: skip

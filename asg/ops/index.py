@@ -3,8 +3,9 @@
 Indices, in every op of this file: negative ones count from the end, as in NumPy. An index outside
 ``-size <= index < size`` that is written into the program is refused by the functions. One that the
 data give cannot be an error (an accelerator does not stop), and is never ignored: what it would
-have read is *missing*, and what it would have changed makes the whole result missing. A missing value is NaN for floating dtypes, the smallest number for signed integers, the
-largest for unsigned ones, and True for bool. Both backends agree on this.
+have read is *missing*, and what it would have changed makes the whole result missing. A missing
+value is NaN for floating dtypes, the smallest number for signed integers, the largest for unsigned
+ones, and True for bool. Both backends agree on this.
 """
 
 from __future__ import annotations
@@ -178,9 +179,7 @@ def require_shape(given: TensorType, wanted: Shape, name: str) -> None:
         require_equal(size, other, f"axis {axis} of {name} does not fit")
 
 
-def require_updates(
-    x: TensorType, indices: TensorType, updates: TensorType, axis: int
-) -> None:
+def require_updates(x: TensorType, indices: TensorType, updates: TensorType, axis: int) -> None:
     """Indices and updates for writing into the slices of x along an axis."""
     indices.require_integer("indices")
     require_canonical((axis,), x.ndim, "x")

@@ -13,7 +13,7 @@ from asg.core.dtype import int32, int64
 from asg.core.errors import AsgError, DimError, DtypeError, OperandError
 from asg.core.registry import call, public
 from asg.core.tensor import Tensor
-from asg.core.types import TypeProblem
+from asg.core.types import Shape, TypeProblem
 from asg.ops.index import Take, require_inside
 from asg.ops.leaf import dim_size
 from asg.ops.shape import PermuteDims, Reshape, broadcast_arrays, expand_dims
@@ -51,10 +51,15 @@ def getitem(x: Any, key: Any) -> Tensor:
     ((Dim('n - 1'), 4, 3), (Dim('n'), 6), (1, 2, 6))
     """
     x = as_tensor(x)
-    entries = _expanded(key if isinstance(key, tuple) else (key,), x.ndim)
-    plan = _plan(entries, x)
+    plan = planned(key, x)
     part = plan.basic(x)
     return part if not plan.arrays else _gathered(part, plan)
+
+
+def planned(key: Any, x: Tensor) -> Plan:
+    """What ``x[key]`` names."""
+    entries = _expanded(key if isinstance(key, tuple) else (key,), x.ndim)
+    return _plan(entries, x)
 
 
 class Entry(NamedTuple):
@@ -253,22 +258,52 @@ def _from_front(place: Any, size: Dim, what: str) -> Dim:
 
 def _gathered(x: Tensor, plan: Plan) -> Tensor:
     """x read along the axes of the index tensors, the axes of the result where NumPy has them."""
+    merged = merge(x, plan)
+    read = Take(merged.axis)(merged.x, merged.indices)
+    return move_axes(read, merged.axis, merged.indices.ndim, plan.target)
+
+
+class Merged(NamedTuple):
+    """A tensor whose axes with index tensors are one axis, and the places along that.
+
+    Attributes:
+        x, indices, axis: ``take(x, indices, axis)`` reads what the key names.
+        shape: of x before axes were merged.
+        order: of the axes before that.
+    """
+
+    x: Tensor
+    indices: Tensor
+    axis: int
+    shape: Shape
+    order: tuple[int, ...]
+
+    def split(self, x: Tensor) -> Tensor:
+        """A tensor like x with the axes there were."""
+        if self.x.shape != self.shape:
+            x = Reshape(self.shape)(x)
+        back = tuple(sorted(range(len(self.order)), key=self.order.__getitem__))
+        return x if back == tuple(range(len(back))) else PermuteDims(back)(x)
+
+
+def merge(x: Tensor, plan: Plan) -> Merged:
+    """The axes with index tensors as one; those that are apart are brought to the front first."""
     axes = tuple(axis for axis, _ in plan.arrays)
+    order = tuple(range(x.ndim))
     if len(axes) == 1:
         ((axis, indices),) = plan.arrays
-        return _moved(Take(axis)(x, indices), axis, indices.ndim, plan.target)
-    adjacent = axes[-1] - axes[0] == len(axes) - 1
-    if not adjacent:
-        rest = tuple(axis for axis in range(x.ndim) if axis not in axes)
-        x, axes = PermuteDims(axes + rest)(x), tuple(range(len(axes)))
-    first = axes[0]
-    sizes = x.shape[first : first + len(axes)]
+        return Merged(x, indices, axis, x.shape, order)
+    if axes[-1] - axes[0] != len(axes) - 1:
+        order = (*axes, *(axis for axis in order if axis not in axes))
+        x, axes = PermuteDims(order)(x), tuple(range(len(axes)))
+    first, shape = axes[0], x.shape
+    sizes = shape[first : first + len(axes)]
     indices = flat_index([each for _, each in plan.arrays], sizes)
-    merged = Reshape((*x.shape[:first], product(sizes), *x.shape[first + len(axes) :]))(x)
-    return _moved(Take(first)(merged, indices), first, indices.ndim, plan.target)
+    merged = Reshape((*shape[:first], product(sizes), *shape[first + len(axes) :]))(x)
+    return Merged(merged, indices, first, shape, order)
 
 
-def _moved(x: Tensor, start: int, count: int, target: int) -> Tensor:
+def move_axes(x: Tensor, start: int, count: int, target: int) -> Tensor:
     """x with ``count`` axes moved from ``start`` to ``target``."""
     if start == target or count == 0:
         return x

@@ -6,7 +6,7 @@ import asg
 from asg import ops
 from asg.core.registry import FUNCTIONS
 
-INTERNAL = {"getitem"}  # x[key]
+INTERNAL = {"getitem", "setitem", "at"}  # x[key], x.at[key].set(values)
 
 
 def op_functions() -> set[str]:

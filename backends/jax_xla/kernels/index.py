@@ -24,7 +24,7 @@ def places_of(indices: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
     return places, (places >= 0) & (places < size)
 
 
-def _missing(x: jax.Array) -> bool | int | float:
+def missing(x: jax.Array) -> bool | int | float:
     return ops.missing_value(as_dtype(x.dtype))
 
 
@@ -33,19 +33,19 @@ def take(op: ops.Take, x: jax.Array, indices: jax.Array) -> jax.Array:
     places, inside = places_of(indices, x.shape[op.axis])
     shape = (*x.shape[: op.axis], *indices.shape, *x.shape[op.axis + 1 :])
     if x.size == 0:
-        return jnp.full(shape, _missing(x), x.dtype)
+        return jnp.full(shape, missing(x), x.dtype)
     taken = jnp.take(x, places, op.axis, mode="clip")
     behind = tuple(range(inside.ndim, inside.ndim + x.ndim - op.axis - 1))
-    return jnp.where(jnp.expand_dims(inside, behind), taken, jnp.asarray(_missing(x), x.dtype))
+    return jnp.where(jnp.expand_dims(inside, behind), taken, jnp.asarray(missing(x), x.dtype))
 
 
 @kernel(ops.TakeAlongAxis)
 def take_along_axis(op: ops.TakeAlongAxis, x: jax.Array, indices: jax.Array) -> jax.Array:
     places, inside = places_of(indices, x.shape[op.axis])
     if x.size == 0:
-        return jnp.full(indices.shape, _missing(x), x.dtype)
+        return jnp.full(indices.shape, missing(x), x.dtype)
     taken = jnp.take_along_axis(x, places, op.axis, mode="clip")
-    return jnp.where(inside, taken, jnp.asarray(_missing(x), x.dtype))
+    return jnp.where(inside, taken, jnp.asarray(missing(x), x.dtype))
 
 
 @kernel(ops.ScatterAdd)
@@ -53,8 +53,7 @@ def scatter_add(
     op: ops.ScatterAdd, x: jax.Array, indices: jax.Array, updates: jax.Array
 ) -> jax.Array:
     places, inside = places_of(indices, x.shape[op.axis])
-    key = (slice(None),) * op.axis + (places,)
-    return _added(x, key, updates, inside)
+    return _added(x, key_along(op.axis, places), updates, inside)
 
 
 @kernel(ops.ScatterAddAlongAxis)
@@ -69,6 +68,11 @@ def scatter_add_along_axis(
     return _added(x, tuple(key), updates, inside)
 
 
+def key_along(axis: int, places: jax.Array) -> tuple[object, ...]:
+    """What JAX takes for the slices along an axis."""
+    return (slice(None),) * axis + (places,)
+
+
 def _added(
     x: jax.Array, key: tuple[object, ...], updates: jax.Array, inside: jax.Array
 ) -> jax.Array:
@@ -76,4 +80,4 @@ def _added(
         return x
     wide = jnp.float32 if x.dtype in (jnp.float16, jnp.bfloat16) else x.dtype
     total = x.astype(wide).at[key].add(updates.astype(wide), mode="drop").astype(x.dtype)
-    return jnp.where(inside.all(), total, jnp.asarray(_missing(x), x.dtype))
+    return jnp.where(inside.all(), total, jnp.asarray(missing(x), x.dtype))

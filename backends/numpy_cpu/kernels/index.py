@@ -7,6 +7,7 @@ go through one flat index.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -16,6 +17,9 @@ from asg.core.dtype import as_dtype
 from asg.ops import index as ops
 
 from ..kernel import Array, Call, Scratch, kernel
+
+Write = Callable[[Array, Array, Array], object]
+"""``write(total, index, updates)`` changes the elements of a vector that the index names."""
 
 
 class Places:
@@ -124,19 +128,20 @@ class FlatIndex:
 def scatter_add(
     op: ops.ScatterAdd, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:
-    return _scatter_add(op.axis, False, inputs, outputs[0], scratch)
+    return written(np.add.at, op.axis, False, inputs, outputs[0], scratch)
 
 
 @kernel(ops.ScatterAddAlongAxis, inplace=((0, 0),))
 def scatter_add_along_axis(
     op: ops.ScatterAddAlongAxis, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:
-    return _scatter_add(op.axis, True, inputs, outputs[0], scratch)
+    return written(np.add.at, op.axis, True, inputs, outputs[0], scratch)
 
 
-def _scatter_add(
-    axis: int, along: bool, inputs: list[Array], out: Array, scratch: Scratch
+def written(
+    write: Write, axis: int, along: bool, inputs: list[Array], out: Array, scratch: Scratch
 ) -> list[Call]:
+    """The calls that copy x to ``out`` and write the updates there by ``write``."""
     x, indices, updates = inputs
     places = Places(indices, x.shape[axis], scratch)
     flat = FlatIndex(x.shape, axis, places, along, scratch)
@@ -146,8 +151,8 @@ def _scatter_add(
     if not _same_memory(total, x):  # else x is overwritten where it lies
         calls.append((np.copyto, (total, x)))
     calls += [(places.resolve, ()), (flat.fill, ())]
-    calls.append((_add_at, (total.reshape(-1), places, flat, updates.reshape(-1),
-                            ops.missing_value(as_dtype(out.dtype)))))  # fmt: skip
+    calls.append((_write_at, (write, total.reshape(-1), places, flat, updates.reshape(-1),
+                              ops.missing_value(as_dtype(out.dtype)))))  # fmt: skip
     return [*calls, (_narrow, (out, total))] if narrow else calls
 
 
@@ -155,9 +160,11 @@ def _same_memory(a: Array, b: Array) -> bool:
     return bool(a.ctypes.data == b.ctypes.data and a.strides == b.strides and a.dtype == b.dtype)
 
 
-def _add_at(total: Array, places: Places, flat: FlatIndex, updates: Array, missing: Any) -> None:
+def _write_at(
+    write: Write, total: Array, places: Places, flat: FlatIndex, updates: Array, missing: Any
+) -> None:
     if places.inside:
-        np.add.at(total, flat.index, updates)
+        write(total, flat.index, updates)
     else:
         total.fill(missing)
 
