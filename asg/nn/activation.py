@@ -1,4 +1,4 @@
-"""Activations and shape changes as modules, for use in `Sequential`."""
+"""Activations as modules, for use in `Sequential`."""
 
 from __future__ import annotations
 
@@ -282,18 +282,3 @@ class PReLU(FunctionModule):
 
     def describe(self) -> str:
         return f"num_parameters={self.num_parameters}"
-
-
-class Flatten(Module):
-    """Axes ``start_axis`` to ``end_axis`` merged into one."""
-
-    def __init__(self, start_axis: int = 1, end_axis: int = -1) -> None:
-        """Keeps the batch axis by default."""
-        self.start_axis, self.end_axis = start_axis, end_axis
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Fewer axes, same elements."""
-        return x.flatten(self.start_axis, self.end_axis)
-
-    def describe(self) -> str:
-        return f"{self.start_axis}, {self.end_axis}"

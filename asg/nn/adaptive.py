@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from asg.core.errors import OperandError
 from asg.core.registry import service
 from asg.core.tensor import Tensor
+from asg.nn.checks import require_flags
 from asg.nn.module import Module
 from asg.nn.windows import over_batch
 
@@ -91,6 +92,7 @@ class _AdaptiveMaxPool(_AdaptivePool):
     def __init__(self, output_size: Places, return_indices: bool = False) -> None:
         """Places as for averages; with ``return_indices``, also where the largest elements are."""
         super().__init__(output_size)
+        require_flags(return_indices=return_indices)
         self.return_indices = return_indices
 
 

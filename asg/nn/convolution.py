@@ -11,7 +11,7 @@ from asg.core.dtype import float32
 from asg.core.errors import OperandError
 from asg.core.registry import call
 from asg.core.tensor import Tensor
-from asg.nn.checks import require_positive
+from asg.nn.checks import require_flags, require_positive
 from asg.nn.init import uniform
 from asg.nn.module import Module
 from asg.nn.windows import PerAxis, each_axis, over_batch, spatial_part
@@ -42,6 +42,7 @@ class _AnyConv(Module):
         self, first: int, second: int, bias: bool, dtype: Any, init: Initialiser | None
     ) -> None:
         """Weight ``[first, second, *kernel]`` and bias, uniform on +-1/sqrt(fan in) as PyTorch."""
+        require_flags(bias=bias)
         bound = 1.0 / sqrt(second * prod(self.kernel_size))
         shape = (first, second, *self.kernel_size)
         self.weight = Variable("weight", shape, init or uniform(-bound, bound), dtype)

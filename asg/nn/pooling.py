@@ -9,7 +9,7 @@ from asg.core.dim import Dim
 from asg.core.errors import OperandError
 from asg.core.registry import call, service
 from asg.core.tensor import Tensor
-from asg.nn.checks import require_positive
+from asg.nn.checks import require_flags, require_number, require_positive
 from asg.nn.module import Module
 from asg.nn.windows import PerAxis, each_axis, over_batch, spatial_part
 
@@ -18,6 +18,7 @@ class _Pool(Module):
     """What layers over windows share: kernel_size, stride (None: the kernel) and padding."""
 
     _spatial: ClassVar[int]
+    stride: PerAxis | None
 
     def _set_windows(
         self, kernel_size: PerAxis, stride: PerAxis | None, padding: PerAxis = 0,
@@ -47,6 +48,7 @@ class _MaxPool(_Pool):
         ceil_mode: bool = False,
     ) -> None:
         """Arguments as PyTorch's layer of this name."""
+        require_flags(return_indices=return_indices, ceil_mode=ceil_mode)
         self._set_windows(kernel_size, stride, padding, dilation)
         self.dilation, self.return_indices, self.ceil_mode = dilation, return_indices, ceil_mode
 
@@ -206,6 +208,7 @@ class _AvgPool(_Pool):
         return result
 
     def _set_options(self, ceil_mode: bool, count_include_pad: bool, divisor: int | None) -> None:
+        require_flags(ceil_mode=ceil_mode, count_include_pad=count_include_pad)
         if divisor is not None:
             require_positive(divisor_override=divisor)
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
@@ -298,9 +301,8 @@ class _LPPool(_Pool):
         ceil_mode: bool = False,
     ) -> None:
         """Arguments as PyTorch's layer of this name."""
-        number = isinstance(norm_type, int | float) and not isinstance(norm_type, bool)
-        if not number or not norm_type >= 1:
-            raise OperandError(f"norm_type={norm_type!r} must be a number of 1 or more")
+        require_number("norm_type", norm_type, 1)
+        require_flags(ceil_mode=ceil_mode)
         self._set_windows(kernel_size, stride)
         self.norm_type, self.ceil_mode = norm_type, ceil_mode
         self.stride = stride
