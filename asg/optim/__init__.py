@@ -38,6 +38,8 @@ from asg.optim.pieces import add_decayed_weights as add_decayed_weights
 from asg.optim.pieces import centralize as centralize
 from asg.optim.pieces import maximize as maximize
 from asg.optim.pieces import scale_by_learning_rate as scale_by_learning_rate
+from asg.optim.plateau import feed_metric as feed_metric
+from asg.optim.plateau import reduce_on_plateau as reduce_on_plateau
 from asg.optim.radam import radam as radam
 from asg.optim.radam import scale_by_radam as scale_by_radam
 from asg.optim.rmsprop import rmsprop as rmsprop

@@ -126,7 +126,7 @@ class _Rule:
         x, g = _join(parameters, dtype), _join(gradients, dtype)
         one = call("full", (), 1, int32)
         start = {
-            "x": x, "f": evaluate(parameters)[0].astype(dtype), "g": g, "evaluations": one,
+            "x": x, "f": evaluate({})[0].astype(dtype), "g": g, "evaluations": one,
             "steps": one - 1, "goes_on": _largest(g) > self.tolerance_grad,
             "memory": {**state, "evaluations": state["evaluations"] + 1},
         }  # fmt: skip

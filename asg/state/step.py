@@ -270,7 +270,7 @@ def evaluator(loss: Tensor, parameters: Tensors) -> Callable[[Tensors], tuple[Te
 
     The loss is built again from the values; what does not depend on these parameters (the batch,
     random keys, other parameters) is shared. Writes of variables are no part of a loss, and are
-    not repeated.
+    not repeated. ``evaluate({})`` is the loss itself.
     """
 
     def evaluate(values: Tensors) -> tuple[Tensor, Tensors]:
@@ -280,7 +280,7 @@ def evaluator(loss: Tensor, parameters: Tensors) -> Callable[[Tensors], tuple[Te
                     f"evaluate got {value.type} for {name!r}, which is {parameters[name].type}"
                 )
         there = replace_leaves(loss, {parameters[name]: value for name, value in values.items()})
-        return value_and_grad(there, values)
+        return value_and_grad(there, values) if values else (loss, {})
 
     return evaluate
 
