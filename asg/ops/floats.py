@@ -245,12 +245,16 @@ class Xlogy(TwoFloats):
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
         (x, y), (dy,) = inputs, cotangents
-        nothing = equal(x, 0)
-        flat = logical_and(nothing, less_equal(y, 0))
-        return [
-            lambda: dy * log(where(flat, 1, y)),
-            lambda: dy * where(nothing, 0, x / where(nothing, 1, y)),
-        ]
+
+        def by_x() -> Tensor:
+            flat = logical_and(equal(x, 0), less_equal(y, 0))
+            return dy * log(where(flat, 1, y))
+
+        def by_y() -> Tensor:
+            nothing = equal(x, 0)
+            return dy * where(nothing, 0, x / where(nothing, 1, y))
+
+        return [by_x, by_y]
 
 
 @public

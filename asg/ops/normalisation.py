@@ -219,11 +219,15 @@ class BatchNormTraining(ChannelNorm):
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
         x, others = inputs[0], self._others(inputs[0])
-        off = widened(x) - self.aligned(outputs[1], x)
-        scale = rsqrt(self.aligned(outputs[2], x) + self.eps)
-        pull, result = widened(cotangents[0]), off * scale
+        pull = widened(cotangents[0])
+
+        def parts() -> tuple[Tensor, Tensor]:
+            off = widened(x) - self.aligned(outputs[1], x)
+            return off, rsqrt(self.aligned(outputs[2], x) + self.eps)
 
         def by_x() -> Tensor:
+            off, scale = parts()
+            result = off * scale
             up = pull * self.aligned(inputs[1], x) if len(inputs) > 1 else pull
             along = (up * result).mean(others, keepdims=True)
             through = (up - up.mean(others, keepdims=True) - result * along) * scale
@@ -231,7 +235,8 @@ class BatchNormTraining(ChannelNorm):
             return (through + by_mean / element_count(x, others, off.dtype)).astype(x.dtype)
 
         def by_weight() -> Tensor:
-            return (pull * result).sum(others).astype(x.dtype)
+            off, scale = parts()
+            return (pull * (off * scale)).sum(others).astype(x.dtype)
 
         def by_bias() -> Tensor:
             return pull.sum(others).astype(x.dtype)

@@ -77,7 +77,12 @@ class Checkpoint(Wrapped):
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
         """Only the operands are kept: barriers hold the second computation back until it is due."""
-        built: list[Cotangent] = service("checkpoint_vjp")(self, inputs, cotangents)
+        return self.wanted_vjp((True,) * len(inputs), inputs, outputs, cotangents)
+
+    def wanted_vjp(
+        self, wanted: tuple[bool, ...], inputs: Tensors, outputs: Tensors, cotangents: Tensors
+    ) -> Sequence[Cotangent]:
+        built: list[Cotangent] = service("checkpoint_vjp")(self, wanted, inputs, cotangents)
         return built
 
 
@@ -92,8 +97,20 @@ class CustomVjp(Wrapped):
     given: tuple[int, ...]
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
-        found = inline(self.backward, (*inputs, *outputs, *cotangents))
-        by_operand = dict(zip(self.given, found, strict=True))
+        return self.wanted_vjp((True,) * len(inputs), inputs, outputs, cotangents)
+
+    def wanted_vjp(
+        self, wanted: tuple[bool, ...], inputs: Tensors, outputs: Tensors, cotangents: Tensors
+    ) -> Sequence[Cotangent]:
+        asked = [number for number, position in enumerate(self.given) if wanted[position]]
+        part = Graph.of(
+            self.backward.inputs,
+            [self.backward.outputs[number] for number in asked],
+            [self.backward.output_names[number] for number in asked],
+            input_names=self.backward.input_names,
+        )
+        found = inline(part, (*inputs, *outputs, *cotangents))
+        by_operand = dict(zip([self.given[number] for number in asked], found, strict=True))
         return [by_operand.get(position) for position in range(len(inputs))]
 
 
