@@ -40,6 +40,7 @@ from asg.nn.adaptive import AdaptiveAvgPool3d as AdaptiveAvgPool3d
 from asg.nn.adaptive import AdaptiveMaxPool1d as AdaptiveMaxPool1d
 from asg.nn.adaptive import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from asg.nn.adaptive import AdaptiveMaxPool3d as AdaptiveMaxPool3d
+from asg.nn.attention import MultiheadAttention as MultiheadAttention
 from asg.nn.batch_norm import BatchNorm1d as BatchNorm1d
 from asg.nn.batch_norm import BatchNorm2d as BatchNorm2d
 from asg.nn.batch_norm import BatchNorm3d as BatchNorm3d
@@ -168,3 +169,8 @@ from asg.nn.shape import PixelShuffle as PixelShuffle
 from asg.nn.shape import PixelUnshuffle as PixelUnshuffle
 from asg.nn.shape import Unflatten as Unflatten
 from asg.nn.shape import Unfold as Unfold
+from asg.nn.transformer import Transformer as Transformer
+from asg.nn.transformer import TransformerDecoder as TransformerDecoder
+from asg.nn.transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from asg.nn.transformer import TransformerEncoder as TransformerEncoder
+from asg.nn.transformer import TransformerEncoderLayer as TransformerEncoderLayer
