@@ -108,6 +108,7 @@ from asg.nn.loss import MSELoss as MSELoss
 from asg.nn.loss import NLLLoss as NLLLoss
 from asg.nn.loss import PoissonNLLLoss as PoissonNLLLoss
 from asg.nn.loss import SmoothL1Loss as SmoothL1Loss
+from asg.nn.mamba import Mamba as Mamba
 from asg.nn.margin_loss import CosineEmbeddingLoss as CosineEmbeddingLoss
 from asg.nn.margin_loss import CosineSimilarity as CosineSimilarity
 from asg.nn.margin_loss import HingeEmbeddingLoss as HingeEmbeddingLoss
@@ -174,3 +175,4 @@ from asg.nn.transformer import TransformerDecoder as TransformerDecoder
 from asg.nn.transformer import TransformerDecoderLayer as TransformerDecoderLayer
 from asg.nn.transformer import TransformerEncoder as TransformerEncoder
 from asg.nn.transformer import TransformerEncoderLayer as TransformerEncoderLayer
+from asg.nn.selective_scan import selective_scan as selective_scan
