@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from asg.autodiff import branches as branches  # the gradients of ops with bodies
+from asg.autodiff import associative_scans as associative_scans  # the gradients of ops with bodies
+from asg.autodiff import branches as branches
 from asg.autodiff import loops as loops
 from asg.autodiff import own_sizes as own_sizes
 from asg.autodiff import wrapped as wrapped

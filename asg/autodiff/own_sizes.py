@@ -17,7 +17,7 @@ from asg.autodiff.vjp import pullback
 from asg.core.dim import symbol
 from asg.core.graph import reachable_nodes
 from asg.core.op import Op
-from asg.core.region import Body, body_input
+from asg.core.region import Body, body_input, inline
 from asg.core.registry import call, public
 from asg.core.tensor import Tensor
 from asg.ops.branches import cond
@@ -25,7 +25,6 @@ from asg.ops.leaf import iota
 from asg.ops.loops import scan
 from asg.ops.own_sizes import OwnSize, RunTimeLength, fresh_size
 from asg.ops.while_loops import WhileLoop
-from asg.ops.wrapped import inline
 
 Tensors = Sequence[Tensor]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from asg.autodiff.vjp import pullback
+from asg.core.region import inline
 from asg.core.registry import public
 from asg.core.tensor import Tensor
-from asg.ops.wrapped import Barrier, Checkpoint, inline
+from asg.ops.wrapped import Barrier, Checkpoint
 
 Tensors = Sequence[Tensor]
 

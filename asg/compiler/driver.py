@@ -101,7 +101,8 @@ class Executable:
         types = [tensor.type for tensor in feeds.values()]
         binding = bind_dims(list(feeds), types, shapes, self.graph.checks)
         require_bound(self.optimized, binding)
-        return run_pipeline(self._late, specialise(self.optimized, binding))
+        known = lower(specialise(self.optimized, binding), self.backend)
+        return run_pipeline(self._late, known)
 
     def start(self, seed: int = 0, state: Mapping[str, Array] | None = None) -> Session:
         """A session that holds the state arrays between calls.
@@ -158,12 +159,13 @@ def evaluate(graph: Graph) -> list[np.ndarray[Any, Any]]:
 
 
 @public
-def with_sizes(graph: Graph, binding: Mapping[str, int]) -> Graph:
+def with_sizes(graph: Graph, binding: Mapping[str, int], backend: str) -> Graph:
     """A lowered graph with these numbers for its sizes, ready for a backend.
 
     For kernels of ops whose bodies have sizes of their own.
     """
-    return run_pipeline(late_pipeline(evaluate), specialise(graph, binding))
+    known = lower(specialise(graph, binding), load_backend(backend))
+    return run_pipeline(late_pipeline(evaluate), known)
 
 
 @public

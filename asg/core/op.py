@@ -48,8 +48,6 @@ class Op:
         variadic: takes any number of operands.
         without_kernel: of a primitive that a backend may lack, what its users can do then. Empty:
             every backend has a kernel.
-        settled_by_sizes: True for ops that `specialise` replaces by their body as soon as sizes are
-            numbers; no backend ever sees them.
     """
 
     name: ClassVar[str] = ""
@@ -61,7 +59,6 @@ class Op:
     is_placeholder: ClassVar[bool] = False
     variadic: ClassVar[bool] = False
     without_kernel: ClassVar[str] = ""
-    settled_by_sizes: ClassVar[bool] = False
     operands: ClassVar[tuple[str, ...]] = ()
     field_names: ClassVar[tuple[str, ...]] = ()
 
@@ -121,6 +118,13 @@ class Op:
         """The same value(s) in terms of other ops. Only composites define it."""
         raise NotImplementedError(f"{type(self).__name__} is a primitive")
 
+    def settle(self, *operands: Any) -> tuple[Tensor, ...] | None:
+        """What takes the place of the op as soon as sizes are numbers; None while they are not.
+
+        Ops that define it are never seen by a backend.
+        """
+        raise NotImplementedError(f"{type(self).__name__} waits for no size")
+
     def vjp(
         self,
         inputs: tuple[Tensor, ...],
@@ -173,6 +177,11 @@ class Op:
     def has_decomposition(cls) -> bool:
         """True for composites."""
         return cls.decompose is not Op.decompose
+
+    @classmethod
+    def settles(cls) -> bool:
+        """True when something takes the place of the op once sizes are numbers."""
+        return cls.settle is not Op.settle
 
     @classmethod
     def has_vjp(cls) -> bool:

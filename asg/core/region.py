@@ -232,6 +232,16 @@ def substitute(outputs: Iterable[Tensor], mapping: Mapping[Tensor, Tensor]) -> l
     return [mapped.get(tensor, tensor) for tensor in outputs]
 
 
+def inline(body: Graph, operands: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The outputs of a body computed from these operands, by new nodes throughout."""
+    mapped: dict[Tensor, Tensor] = dict(zip(body.inputs, operands, strict=True))
+    for node in body.nodes:
+        if node.inputs:
+            copied = node.with_inputs(tuple(mapped.get(tensor, tensor) for tensor in node.inputs))
+            mapped |= dict(zip(node.outputs, copied.outputs, strict=True))
+    return tuple(mapped.get(tensor, tensor) for tensor in body.outputs)
+
+
 def _between(outputs: Iterable[Tensor], stops: Mapping[Tensor, Tensor]) -> list[Node]:
     seen: set[Node] = set()
     stack = [tensor for tensor in outputs if tensor not in stops]

@@ -17,6 +17,7 @@ from asg.ops.adaptive import (
     adaptive_max_pool3d,
     adaptive_max_pool3d_with_indices,
 )
+from asg.ops.associative_scans import associative_scan
 from asg.ops.attention import masked_softmax, scaled_dot_product_attention
 from asg.ops.blocks import (
     channel_shuffle,
@@ -282,8 +283,9 @@ __all__ = [
     "adaptive_max_pool1d", "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d",
     "adaptive_max_pool2d_with_indices", "adaptive_max_pool3d", "adaptive_max_pool3d_with_indices",
     "add", "affine_grid", "alibi_bias", "all", "any", "argmax", "argmin", "argsort", "asin",
-    "asinh", "assume_shape", "astype", "atan", "atan2", "atanh", "avg_pool1d", "avg_pool2d",
-    "avg_pool3d", "batch_norm", "batch_norm_training", "bernoulli", "beta", "binary_cross_entropy",
+    "asinh", "associative_scan", "assume_shape", "astype", "atan", "atan2", "atanh", "avg_pool1d",
+    "avg_pool2d", "avg_pool3d",
+    "batch_norm", "batch_norm_training", "bernoulli", "beta", "binary_cross_entropy",
     "binary_cross_entropy_with_logits", "bincount", "bitwise_and", "bitwise_invert",
     "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_arrays",
     "broadcast_to", "categorical", "cbrt", "ceil", "celu", "channel_shuffle", "checkpoint",

@@ -15,7 +15,7 @@ from asg.core.dtype import int32
 from asg.core.errors import OperandError
 from asg.core.graph import Graph
 from asg.core.op import Op
-from asg.core.region import body_flops, require_fits, surface_checks, with_bodies
+from asg.core.region import body_flops, inline, require_fits, surface_checks, with_bodies
 from asg.core.registry import service
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem
@@ -102,14 +102,14 @@ class RootSized(OwnSize):
     """
 
     length: Dim
-    settled_by_sizes: ClassVar[bool] = True
-
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
         return self.output_types(operands)
 
-    def number(self) -> int | None:
-        """What ``size`` is, once the length is a number."""
-        return near_root(self.length) if isinstance(self.length, int) else None
+    def settle(self, *operands: Tensor) -> Tensors | None:
+        if not isinstance(self.length, int):
+            return None
+        body: Graph = service("specialise")(self.body, {self.size: near_root(self.length)})
+        return inline(body, operands)
 
 
 def near_root(length: int) -> int:

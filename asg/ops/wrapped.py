@@ -15,6 +15,7 @@ from asg.core.region import (
     body_flops,
     body_input,
     close,
+    inline,
     made_outside,
     require_fits,
     surface_checks,
@@ -112,16 +113,6 @@ class CustomVjp(Wrapped):
         found = inline(part, (*inputs, *outputs, *cotangents))
         by_operand = dict(zip([self.given[number] for number in asked], found, strict=True))
         return [by_operand.get(position) for position in range(len(inputs))]
-
-
-def inline(body: Graph, operands: Sequence[Tensor]) -> Tensors:
-    """The outputs of a body computed from these operands, by new nodes throughout."""
-    mapped: dict[Tensor, Tensor] = dict(zip(body.inputs, operands, strict=True))
-    for node in body.nodes:
-        if node.inputs:
-            copied = node.with_inputs(tuple(mapped.get(tensor, tensor) for tensor in node.inputs))
-            mapped |= dict(zip(node.outputs, copied.outputs, strict=True))
-    return tuple(mapped.get(tensor, tensor) for tensor in body.outputs)
 
 
 @public

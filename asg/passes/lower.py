@@ -46,7 +46,7 @@ def lower(graph: Graph, backend: Target) -> Graph:
 
 def supported(node: Node, backend: Target) -> bool:
     """True when the backend can run the node as it is, or never gets to see it."""
-    if node.op.is_placeholder or node.op.settled_by_sizes:
+    if node.op.is_placeholder or node.op.settles():
         return True
     return backend.supports(node.op, tuple(tensor.type for tensor in node.inputs))
 

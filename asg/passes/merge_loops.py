@@ -30,7 +30,7 @@ def merge_loops(graph: Graph) -> Graph:
     """
     if any(isinstance(node.op, Scan) for node in graph.nodes):
         graph = _merged(_pruned(graph))
-    return map_bodies(graph, merge_loops, lambda op: not op.settled_by_sizes)
+    return map_bodies(graph, merge_loops, lambda op: not op.settles())
 
 
 @dataclass(eq=False)

@@ -12,12 +12,11 @@ from asg.core.dtype import int32
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.op import Op
-from asg.core.origin import fixed_origin
+from asg.core.origin import derive, fixed_origin
+from asg.core.registry import public
 from asg.core.tensor import Tensor
 from asg.core.types import take_checks
 from asg.ops.leaf import Constant, DimSize
-from asg.ops.own_sizes import RootSized
-from asg.ops.wrapped import inline
 
 _PLAIN = (bool, int, float, str)
 
@@ -50,6 +49,7 @@ def substitute_op(op: Op, binding: Mapping[str, Dim]) -> Op:
     return replace(op, **changes) if changes else op  # type: ignore[type-var]
 
 
+@public
 def specialise(graph: Graph, binding: Mapping[str, Dim]) -> Graph:
     """The graph for one binding of its sizes; shares nothing that a size touches.
 
@@ -71,12 +71,15 @@ def _specialised(
     node: Node, inputs: tuple[Tensor, ...], binding: Mapping[str, Dim]
 ) -> tuple[Tensor, ...]:
     op = _as_constant(substitute_op(node.op, binding))
-    if op is node.op and inputs == node.inputs and not op.settled_by_sizes:
+    if op.settles():
+        with derive("decompose", op.name, (node.lineage,), node.origin):
+            settled = op.settle(*inputs)
+        if settled is not None:
+            return settled
+    if op is node.op and inputs == node.inputs:
         return node.outputs
     with fixed_origin(node.origin):
         outputs = op.apply(*inputs)
-        if isinstance(op, RootSized) and (number := op.number()) is not None:
-            outputs = inline(specialise(op.body, {op.size: number}), inputs)
     take_checks()
     return outputs
 

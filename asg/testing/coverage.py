@@ -31,7 +31,8 @@ Every op of asg, made from registry and samples by `python -m asg.testing.covera
 
 - **kind**: a primitive has a kernel on every backend (a few are refused by one, which then says
   what to do instead); a composite is a formula over other ops, and its name stays in the graph
-  until a backend lacks it.
+  until a backend lacks it; a few are settled, replaced by a formula for the numbers, as soon as
+  sizes are numbers.
 - **dtypes**: accepted for the first operand that is not fixed to one dtype.
 - **symbolic**: sizes may be symbols.
 - **derivatives**: the order checked against finite differences; "-" where no gradient exists.
@@ -79,8 +80,8 @@ def _derivatives(listed: Sequence[Sample]) -> str:
 
 
 def _on(backend: str, op_class: type[Op], sample: Sample) -> str:
-    if op_class.is_placeholder or op_class.settled_by_sizes:
-        return "argument" if op_class.is_placeholder else "its body"
+    if op_class.is_placeholder or op_class.settles():
+        return "argument" if op_class.is_placeholder else "settled"
     types = tuple(tensor.type for tensor in apply_sample(sample).inputs)
     if load_backend(backend).supports(sample.op, types):
         return "kernel"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from asg.autodiff.api import vjp
 from asg.core.dtype import bool_, float64, int32
 from asg.core.op import Op
 from asg.core.tensor import Tensor
+from asg.ops.associative_scans import associative_scan
 from asg.ops.branches import cond, switch
 from asg.ops.elementwise_unary import exp, tanh
 from asg.ops.leaf import constant, input
@@ -176,6 +178,39 @@ def _grown_oracle(steps: Array, x: Array, w: Array, seed: Array) -> tuple[Array,
     return seed * w**n, seed * x * n * w ** (n - 1)
 
 
+def _composed(a: Any, b: Any, k: Any, reverse: bool = False) -> Tensor:
+    """Affine maps ``x -> k a x + b``, one after the other, along the last axis."""
+
+    def combine(f: Any, g: Any) -> Any:
+        return f[0] * k * g[0], k * g[0] * f[1] + g[1]
+
+    return associative_scan(combine, (a, b), reverse, axis=1)[0]  # type: ignore[no-any-return]
+
+
+def _composed_oracle(a: Array, b: Array, k: Array) -> tuple[Array, Array]:
+    a, b = a.copy(), b.copy()
+    for t in range(1, a.shape[1]):
+        b[:, t] = k[:, 0] * a[:, t] * b[:, t - 1] + b[:, t]
+        a[:, t] = k[:, 0] * a[:, t - 1] * a[:, t]
+    return a, b
+
+
+def _composed_backwards(a: Array, b: Array, k: Array) -> tuple[Array, Array]:
+    slopes, offsets = _composed_oracle(a[:, ::-1], b[:, ::-1], k)
+    return slopes[:, ::-1], offsets[:, ::-1]
+
+
+def _composed_sample(length: int, reverse: bool, label: str) -> Sample:
+    build = partial(_composed, reverse=reverse)
+    return Sample(
+        _op(build, (2, length), (2, length), (2, 1)),
+        (_numbers(2, length), _numbers(2, length) + 1.0, _numbers(2, 1)),
+        _composed_backwards if reverse else _composed_oracle,
+        (("n", "t"), ("n", "t"), ("n", 1)), _op(build, ("n", "t"), ("n", "t"), ("n", 1)),
+        label=label,
+    )  # fmt: skip
+
+
 def _index(value: int | bool) -> Array:
     return np.array(value, np.bool_ if isinstance(value, bool) else np.int32)
 
@@ -222,6 +257,10 @@ register_samples(
                (_numbers(2), np.array([3.0, 4.0]), _numbers(2)), _damped_oracle,
                (("n",), ("n",), ("n",)), _op(_damped, ("n",), ("n",), ("n",)),
                label="two carries"),
+        _composed_sample(5, False, "forwards"),
+        _composed_sample(4, True, "backwards"),
+        _composed_sample(1, False, "one element"),
+        _composed_sample(0, True, "no element"),
         _segmented_sample(7, "with steps left over"),
         _segmented_sample(4, "of segments alone"),
         _grown_sample(3, "steps"),

@@ -8,13 +8,12 @@ from itertools import cycle
 import numpy as np
 
 from asg.core.graph import Graph
-from asg.core.region import body_input
+from asg.core.region import body_input, inline
 from asg.core.registry import service
 from asg.core.state_slot import StateSlot
 from asg.ops import branches, while_loops
 from asg.ops import loops as ops
 from asg.ops.own_sizes import RunTimeLength
-from asg.ops.wrapped import inline
 
 from ..bind import bind
 from ..kernel import Array, Call, Scratch, kernel
@@ -102,7 +101,7 @@ def _unrolled(op: ops.Scan, together: int) -> Graph:
         carry, results[place] = outputs[:first], outputs[first:]
     values = [*carry, *(y for place in range(together) for y in results[place])]
     graph = Graph.of(leaves, values, [f"y{i}" for i in range(len(values))], (), op.body.name)
-    unrolled: Graph = service("with_sizes")(graph, {})
+    unrolled: Graph = service("with_sizes")(graph, {}, "numpy")
     return unrolled
 
 
@@ -247,7 +246,7 @@ class _Programs:
         if found is None:
             if len(self.known) == self.LIMIT:
                 del self.known[next(iter(self.known))]
-            body = service("with_sizes")(self.op.body, {self.op.size: length})
+            body = service("with_sizes")(self.op.body, {self.op.size: length}, "numpy")
             bound = _Bound(body, 0, ())
             start = _copies(bound.inputs, inputs, range(len(inputs)))
             last = _copies(outputs, bound.outputs, range(len(outputs)))
