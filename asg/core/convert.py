@@ -108,6 +108,8 @@ def as_array(value: Any, dtype: DType | None = None) -> np.ndarray[Any, Any]:
 def _array_from(value: Any) -> np.ndarray[Any, Any]:
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value)
+    if isinstance(value, str | bytes):
+        raise OperandError(f"{value!r} ({type(value).__name__}) is no number; convert it first")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:

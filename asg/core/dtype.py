@@ -235,16 +235,16 @@ def _unknown_dtype_message(value: object) -> str:
     text = value if isinstance(value, str) else getattr(value, "__name__", repr(value))
     if "complex" in str(text):
         return (
-            f"complex numbers are not supported (got {value!r}). Keep the real and the imaginary "
+            f"complex numbers are not supported (got {value!r}); keep the real and the imaginary "
             f"part as two float tensors. The dtypes are: {choices}"
         )
     if value is None:
-        return f"None is not a dtype. Name one of: {choices}"
+        return f"None is not a dtype; name one of: {choices}"
     if hasattr(value, "dtype") and not isinstance(value, type):
         return f"expected a dtype, got a {type(value).__name__}; pass its .dtype instead"
     near = difflib.get_close_matches(str(text), _BY_TEXT, n=1, cutoff=0.75)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"unknown dtype {value!r}.{hint} The dtypes are: {choices}"
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown dtype {value!r}; {hint}the dtypes are: {choices}"
 
 
 def _promote_pair(a: DType, b: DType) -> DType | None:

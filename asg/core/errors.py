@@ -9,7 +9,17 @@ from __future__ import annotations
 
 
 class AsgError(Exception):
-    """The root of every error raised by asg; ``except asg.AsgError`` catches them all."""
+    """The root of every error raised by asg; ``except asg.AsgError`` catches them all.
+
+    Attributes:
+        title: the function or op that the message is about, once it has been explained.
+        place: the user's line that it names.
+        inner: what the innermost op said, before functions around it put their names in front.
+    """
+
+    title: str = ""
+    place: object = None
+    inner: str = ""
 
 
 class DimError(AsgError, ValueError):

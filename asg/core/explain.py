@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from asg.core.dim import Dim
-from asg.core.errors import AsgError
+from asg.core.errors import AsgError, DtypeError
 from asg.core.origin import short_path, user_location
 from asg.core.types import TypeProblem
 
@@ -31,6 +31,29 @@ def explained(
     return explain(problem, function.__name__, [*zip(labels, args, strict=True), *kwargs.items()])
 
 
+def retold(
+    error: AsgError, function: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any]
+) -> AsgError:
+    """An error that passes through a public function, as the user who called that reads it.
+
+    One in plain words ("what; what to do") is explained. One that an inner function or op has
+    explained gets the name of the function that stands on the user's line in front.
+    """
+    name = function.__name__
+    if not error.title:
+        what, _, advice = str(error).partition("; ")
+        return explained(TypeProblem(what, advice, type(error)), function, args, kwargs)
+    if error.title == name or error.place != user_location():
+        return error
+    inner = error.inner or str(error)
+    return _marked(type(error)(f"{name}: {inner}"), name, error.place, inner)
+
+
+def _marked(error: AsgError, title: str, place: object, inner: str = "") -> AsgError:
+    error.title, error.place, error.inner = title, place, inner
+    return error
+
+
 def explain(problem: TypeProblem, title: str, operands: Iterable[tuple[str, Any]]) -> AsgError:
     """One message: the mistake, each operand with type and birth line, size chains, repair."""
     lines = [f"{title}: {problem.what}"]
@@ -44,9 +67,17 @@ def explain(problem: TypeProblem, title: str, operands: Iterable[tuple[str, Any]
     location = user_location()
     if location is not None:
         lines.append(f"  at {location}")
-    if problem.advice:
-        lines.append(f"  repair: {problem.advice}")
-    return problem.error("\n".join(lines))
+    lines.append(f"  repair: {problem.advice or _advice(problem, title)}")
+    return _marked(problem.error("\n".join(lines)), title, location)
+
+
+def _advice(problem: TypeProblem, title: str) -> str:
+    """What to do about a problem that does not say it itself."""
+    if len(problem.sizes) > 1:
+        return "make the sizes fit: reshape, slice or pad the operand that is not as meant"
+    if issubclass(problem.error, DtypeError):
+        return "cast the operand with astype"
+    return f"see what the documentation of {title} allows"
 
 
 def _flat(operands: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:

@@ -14,8 +14,8 @@ from difflib import get_close_matches
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-from asg.core.errors import UnknownName
-from asg.core.explain import explained
+from asg.core.errors import DimError, DtypeError, OperandError, ShapeError, UnknownName
+from asg.core.explain import explained, retold
 from asg.core.types import TypeProblem
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+BUILDING = (DimError, DtypeError, OperandError, ShapeError)
+"""What a wrong call raises while a graph is built."""
 
 OPS: dict[str, type[Op]] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
@@ -40,7 +43,11 @@ def snake_case(name: str) -> str:
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
-    """Register a function under its name and explain type problems raised inside it."""
+    """Register a function under its name and explain problems raised inside it.
+
+    Of the functions that build tensors, also errors in plain words.
+    """
+    plain = BUILDING if function.__module__.startswith("asg.ops.") else ()
 
     @wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -48,6 +55,8 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except TypeProblem as problem:
             raise explained(problem, function, args, kwargs) from None
+        except plain as error:
+            raise retold(error, function, args, kwargs) from None
 
     FUNCTIONS[function.__name__] = wrapper
     return wrapper

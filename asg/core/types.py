@@ -192,10 +192,14 @@ def normalize_axis(axis: SupportsIndex, ndim: int, operand: str = "x") -> int:
     try:
         number = index(axis)
     except TypeError:
-        raise TypeProblem(f"axis {axis!r} is not an integer", error=OperandError) from None
+        raise TypeProblem(
+            f"axis {axis!r} is not an integer", "axes are numbered 0, 1, ..., or -1, -2, ... from "
+            "the last", OperandError,
+        ) from None  # fmt: skip
     if not -ndim <= number < ndim:
         axes = f"axes {-ndim} to {ndim - 1}" if ndim else "no axes"
-        raise TypeProblem(f"axis {number} does not exist: {operand} has {axes}")
+        advice = "name one that exists, or add one with expand_dims"
+        raise TypeProblem(f"axis {number} does not exist: {operand} has {axes}", advice)
     return number % ndim
 
 

@@ -201,7 +201,10 @@ def _place(value: Dim, size: Dim, axis: int) -> Dim:
     """An integer entry counted from the front."""
     place = _from_front(value, size, "index")
     if known_less_equal(0, place) is False or known_less(place, size) is False:
-        raise TypeProblem(f"axis {axis} of size {size} has no index {value}", sizes=(size,))
+        raise TypeProblem(
+            f"axis {axis} of size {size} has no index {value}",
+            f"indices go from -{size} to {size - 1}", sizes=(size,),
+        )  # fmt: skip
     return place
 
 

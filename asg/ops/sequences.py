@@ -143,6 +143,7 @@ def ctc_loss(
     steps, lengths = as_tensor(input_lengths), as_tensor(target_lengths)
     single = x.ndim == 2
     if single:
+        target.type.require_ndim(1, "targets")
         x, target = expand_dims(x, 1), expand_dims(target, 0)
         steps, lengths = reshape(steps, (1,)), reshape(lengths, (1,))
     elif target.ndim == 1:

@@ -137,7 +137,7 @@ def test_an_unknown_dtype_lists_the_choices(value: object) -> None:
 
 
 def test_unknown_dtypes_give_advice() -> None:
-    with pytest.raises(DtypeError, match="Did you mean 'float32'"):
+    with pytest.raises(DtypeError, match="did you mean 'float32'"):
         as_dtype("flaot32")
     with pytest.raises(DtypeError, match=r"pass its \.dtype"):
         as_dtype(numpy.zeros(2))
