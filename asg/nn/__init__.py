@@ -90,6 +90,7 @@ from asg.nn.functional import soft_margin_loss as soft_margin_loss
 from asg.nn.functional import squared_hinge_loss as squared_hinge_loss
 from asg.nn.functional import triplet_margin_loss as triplet_margin_loss
 from asg.nn.functional import triplet_margin_with_distance_loss as triplet_margin_with_distance_loss
+from asg.nn.grouped_attention import GroupedQueryAttention as GroupedQueryAttention
 from asg.nn.instance_norm import InstanceNorm1d as InstanceNorm1d
 from asg.nn.instance_norm import InstanceNorm2d as InstanceNorm2d
 from asg.nn.instance_norm import InstanceNorm3d as InstanceNorm3d
@@ -157,6 +158,10 @@ from asg.nn.pooling import MaxPool3d as MaxPool3d
 from asg.nn.pooling import MaxUnpool1d as MaxUnpool1d
 from asg.nn.pooling import MaxUnpool2d as MaxUnpool2d
 from asg.nn.pooling import MaxUnpool3d as MaxUnpool3d
+from asg.nn.positions import AlibiPositions as AlibiPositions
+from asg.nn.positions import LearnedPositions as LearnedPositions
+from asg.nn.positions import RotaryPositions as RotaryPositions
+from asg.nn.positions import SinusoidalPositions as SinusoidalPositions
 from asg.nn.recurrent import GRU as GRU
 from asg.nn.recurrent import LSTM as LSTM
 from asg.nn.recurrent import RNN as RNN
