@@ -9,6 +9,7 @@ from asg import _checkout as _checkout  # first: makes asg.backends importable i
 __version__ = "0.1.0"
 
 from asg import describe as describe
+from asg import metrics as metrics
 from asg import nn as nn
 from asg import ops as ops
 from asg import optim as optim

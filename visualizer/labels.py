@@ -15,6 +15,8 @@ LONGEST_FACT = 200
 MOST_DETAILS = 4
 MOST_OPS = 12
 MOST_PLACES = 6
+STATE_ROLES = ("statistic", "optimizer", "random_key", "counter", "metric")
+"""Of variables that are counted, and not named like parameters."""
 HIDDEN_ATTRIBUTES = frozenset({"shape", "dtype"})
 """Seen in the type on the arrow already."""
 UNREMARKABLE = frozenset({"false", "none"})
@@ -109,7 +111,7 @@ def group_details(title: str, nodes: Sequence[NodeEntry]) -> tuple[str, ...]:
     if len(named) + len(lines) > MOST_DETAILS:
         named = [counted(len(parameters), "parameter")]
     roles = Counter(node["role"] for node in nodes)
-    states = sum(roles[role] for role in ("statistic", "optimizer", "random_key", "counter"))
+    states = sum(roles[role] for role in STATE_ROLES)
     return (*lines, *named, *([counted(states, "state")] if states else ()))
 
 

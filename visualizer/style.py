@@ -72,6 +72,7 @@ LOOKS: dict[str, Look] = {
     "optimizer": Look("cylinder", "green"),
     "random_key": Look("hexagon", "yellow"),
     "counter": Look("cylinder", "grey"),
+    "metric": Look("cylinder", "grey", "filled,rounded"),
     # the rest
     "module": Look("folder", "module"),
     "output": Look("house", "grey", "filled,bold"),

@@ -11,7 +11,9 @@ from asg.compiler.backend import Executable as BackendExecutable
 from asg.compiler.driver import Executable, Key, compile
 from asg.compiler.feed import checked_feed
 from asg.core.errors import FeedError, OperandError
+from asg.core.graph import Graph
 from asg.core.registry import public
+from asg.core.state_slot import ROLES
 from asg.core.types import TensorType
 from asg.ops.random import key_words
 from asg.state.initial import init_step
@@ -26,15 +28,20 @@ class Session:
     handed out as copies.
     """
 
-    def __init__(self, executable: Executable, store: dict[str, Array]) -> None:
-        """Use `Executable.start` or `Session.attach`."""
+    def __init__(
+        self, executable: Executable, store: dict[str, Array], metrics: dict[str, Array]
+    ) -> None:
+        """Use `Executable.start` or `Session.attach`; ``metrics`` are of this session alone."""
         graph = executable.optimized  # its signature is what the programs take
         self.executable = executable
-        self._store = store
+        self._store, self._metrics = store, metrics
         slots = graph.state
-        self._names = [graph.input_names[slot.input] for slot in slots]
+        names = [graph.input_names[slot.input] for slot in slots]
+        self._places = [(metrics if name in metrics else store, name) for name in names]
         self._written = [
-            (graph.input_names[s.input], s.output) for s in slots if s.output is not None
+            (*place, slot.output)
+            for place, slot in zip(self._places, slots, strict=True)
+            if slot.output is not None
         ]
         feeds = iter(range(len(graph.feeds)))
         states = iter(range(len(graph.feeds), len(graph.inputs)))
@@ -54,10 +61,9 @@ class Session:
         program = self._programs.get(key)
         if program is None:
             program = self.program(*key)
-        store = self._store
-        values = arrays + [store[name] for name in self._names]
+        values = arrays + [store[name] for store, name in self._places]
         outputs = program([values[position] for position in self._order])
-        for name, position in self._written:
+        for store, name, position in self._written:
             store[name] = outputs[position]
         return {name: outputs[position] for name, position in self._results}
 
@@ -65,7 +71,7 @@ class Session:
         """``<session of 'train_step' on numpy: 4 variables>``."""
         executable = self.executable
         name, backend = executable.graph.name, executable.backend.name
-        return f"<session of {name!r} on {backend}: {len(self._names)} variables>"
+        return f"<session of {name!r} on {backend}: {len(self._places)} variables>"
 
     def program(self, *shapes: tuple[int, ...]) -> BackendExecutable:
         """The backend's program for feeds of these shapes, in order; built when first asked for.
@@ -80,6 +86,8 @@ class Session:
     def attach(self, executable: Executable) -> Session:
         """A session of another graph (evaluation, say) over the same state.
 
+        Metrics are not shared: those of the new session start at their first values.
+
         Raises:
             FeedError: the graph holds variables this session does not have.
         """
@@ -88,6 +96,8 @@ class Session:
         graph = executable.graph
         for slot in graph.state:
             name, wanted = graph.input_names[slot.input], graph.inputs[slot.input].type
+            if _role(graph.inputs[slot.input]) == "metric":
+                continue
             if name not in self._store:
                 raise FeedError(f"this session holds no variable {name!r}: {wanted}")
             _check_state_array(name, self._store[name], wanted)
@@ -96,15 +106,30 @@ class Session:
                 f"the session runs on {self.executable.backend.name!r}, the other graph on "
                 f"{executable.backend.name!r}; compile both for one backend"
             )
-        return Session(executable, self._store)
+        return Session(executable, self._store, _first_values(executable, "metric", 0))
+
+    def reset(self, role: str = "metric", seed: int = 0) -> None:
+        """Back to the first values of all variables of a role: of metrics, before each epoch.
+
+        Args:
+            role: ``"metric"``, ``"optimizer"``, ...
+            seed: of the initialisers, as in `Executable.start`. (Metrics need none.)
+
+        Raises:
+            OperandError: there is no such role.
+        """
+        if role not in ROLES:
+            raise OperandError(f"role {role!r} is not one of {', '.join(ROLES)}")
+        store = self._metrics if role == "metric" else self._store
+        store.update(_first_values(self.executable, role, seed))
 
     def state_dict(self, role: str | None = None) -> dict[str, np.ndarray[Any, Any]]:
         """Copies of the state as NumPy arrays by name, all or of one role ("parameter")."""
         graph = self.executable.graph
         roles = {graph.input_names[s.input]: _role(graph.inputs[s.input]) for s in graph.state}
         return {
-            name: np.array(self._store[name])
-            for name in roles
+            name: np.array(store[name])
+            for store, name in self._places
             if role is None or roles[name] == role
         }
 
@@ -120,7 +145,7 @@ class Session:
         """
         checked = checked_state(self.executable, arrays, strict)
         for name, array in checked.items():
-            self._store[name] = array
+            (self._metrics if name in self._metrics else self._store)[name] = array
 
 
 def _role(leaf: Any) -> str:
@@ -158,8 +183,27 @@ def checked_state(
 def start_session(executable: Executable, seed: int, state: Mapping[str, Array]) -> Session:
     """Run the init graph on the same backend and hold its results."""
     given = checked_state(executable, state, strict=False)
-    if len(given) == len(executable.graph.state):
-        return Session(executable, dict(given))
-    init = compile(init_step(executable.graph), executable.backend)
-    store = {**init(key=key_words(seed)), **given}
-    return Session(executable, store)
+    store = dict(given)
+    if len(given) != len(executable.graph.state):
+        init = compile(init_step(executable.graph), executable.backend)
+        store = {**init(key=key_words(seed)), **given}
+    metrics = {name: store.pop(name) for name in _names(executable, "metric")}
+    return Session(executable, store, metrics)
+
+
+def _names(executable: Executable, role: str) -> list[str]:
+    """The variables of a role."""
+    graph = executable.graph
+    slots = [slot.input for slot in graph.state]
+    return [graph.input_names[place] for place in slots if _role(graph.inputs[place]) == role]
+
+
+def _first_values(executable: Executable, role: str, seed: int) -> dict[str, Array]:
+    """Of the variables of a role alone, by the part of the init graph that makes them."""
+    names = _names(executable, role)
+    if not names:
+        return {}
+    init = init_step(executable.graph)
+    values = [init.outputs[init.output_names.index(name)] for name in names]
+    part = Graph.of(init.inputs, values, names, (), init.name)
+    return compile(part, executable.backend)(key=key_words(seed))

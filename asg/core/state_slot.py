@@ -21,10 +21,10 @@ class StateCell(Protocol):
 
     @property
     def role(self) -> str:
-        """``parameter``, ``statistic``, ``optimizer``, ``random_key`` or ``counter``."""
+        """``parameter``, ``statistic``, ``optimizer``, ``random_key``, ``counter``, ``metric``."""
 
 
-ROLES = ("parameter", "statistic", "optimizer", "random_key", "counter")
+ROLES = ("parameter", "statistic", "optimizer", "random_key", "counter", "metric")
 
 
 class StateSlot(NamedTuple):

@@ -112,7 +112,8 @@ def train_step(
         model: a module, a function, or the scalar loss tensor.
         optimizer: see `asg.optim`.
         loss: function of (prediction, target).
-        metrics: by name, functions of (prediction, target); with a loss tensor: tensors.
+        metrics: by name, functions of (prediction, target), or streaming ones of `asg.metrics`;
+            with a loss tensor: tensors.
 
     The trainable parameters of a module are trained; without a module, those that are used. A
     metric that returns a dict or tuple gives one result for each leaf (``name.leaf``).
@@ -137,9 +138,9 @@ def eval_step(
     loss: Callable[..., Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
 ) -> StepBuilder:
-    """The same forward computation in evaluation mode, without gradients or writes.
+    """The same forward computation in evaluation mode, without gradients or updates.
 
-    Arguments as `train_step`.
+    Arguments as `train_step`. Only the counters of streaming metrics are written.
     """
     return StepBuilder(_forward(model, loss, metrics or {}), model, None)
 
@@ -157,10 +158,20 @@ def _forward(
         with scope("loss"):
             value = as_tensor(loss(prediction, target))
         with scope("metrics"):
-            found = {name: metric(prediction, target) for name, metric in metrics.items()}
+            found = {
+                name: called(metric, name)(prediction, target) for name, metric in metrics.items()
+            }
         return _with_metrics(value, found)
 
     return run
+
+
+def called(metric: Metric, name: str) -> Metric:
+    """The metric; one with variables of its own is told the name it has in the step."""
+    tell = getattr(metric, "take_name", None)
+    if tell is not None:
+        tell(name)
+    return metric
 
 
 def _results(value: Any, metrics: Mapping[str, Metric]) -> Tensors:

@@ -30,7 +30,8 @@ class Variable(TensorMethods):
     Attributes:
         name: full name, such as ``fc1.weight``; modules prefix it when they are nested.
         type: dtype and (literal) shape.
-        role: ``parameter``, ``statistic``, ``optimizer``, ``random_key`` or ``counter``.
+        role: ``parameter``, ``statistic``, ``optimizer``, ``random_key``, ``counter`` or ``metric``
+            (counters of `asg.metrics`: each session has its own, and starts them again at will).
         trainable: False freezes a parameter: optimizers leave it alone.
         owner: the module that names it, once it is an attribute of one.
 

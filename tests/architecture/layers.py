@@ -8,7 +8,7 @@ ROWS = (
     ("asg.passes",),
     ("asg.state",),
     ("asg.compiler",),
-    ("asg.nn", "asg.optim", "asg.describe"),
+    ("asg.nn", "asg.optim", "asg.metrics", "asg.describe"),
     ("asg.train", "asg.io", "asg.testing"),
 )
 # The settings, which everyone may read.
