@@ -257,7 +257,7 @@ register_samples(
                (_numbers(2), np.array([3.0, 4.0]), _numbers(2)), _damped_oracle,
                (("n",), ("n",), ("n",)), _op(_damped, ("n",), ("n",), ("n",)),
                label="two carries"),
-        _composed_sample(5, False, "forwards"),
+        _composed_sample(3, False, "forwards"),
         _composed_sample(4, True, "backwards"),
         _composed_sample(1, False, "one element"),
         _composed_sample(0, True, "no element"),
