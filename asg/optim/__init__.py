@@ -54,6 +54,7 @@ from asg.optim.schedule import inverse_sqrt as inverse_sqrt
 from asg.optim.schedule import linear as linear
 from asg.optim.schedule import multistep as multistep
 from asg.optim.schedule import polynomial as polynomial
+from asg.optim.schedule import rates as rates
 from asg.optim.schedule import step as step
 from asg.optim.schedule_combine import chained as chained
 from asg.optim.schedule_combine import sequential as sequential

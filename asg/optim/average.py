@@ -59,6 +59,16 @@ def swa(start: int = 0, every: int = 1) -> Transform:
     Args:
         start: updates before averaging begins; the average equals the parameters until then.
         every: average each so-manieth update only.
+
+    >>> import asg
+    >>> from asg import optim
+    >>> w = asg.parameter("w", (), init=0.0)
+    >>> optimizer = optim.chain(optim.sgd(1.0), optim.swa(start=1))
+    >>> session = asg.compile(asg.train_step(-4.0 * w, optimizer=optimizer)).start()
+    >>> for _ in range(3):
+    ...     _ = session()
+    >>> session.state_dict()["w"].item(), optim.averaged_parameters(session)["w"].item()
+    (12.0, 10.0)
     """
     return _average("swa", lambda number: 1.0 / (number + 1.0), start, every)
 

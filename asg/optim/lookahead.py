@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asg.core.errors import OperandError
 from asg.core.registry import call
 from asg.core.tensor import Tensor
 from asg.optim.setting import first_count
@@ -35,7 +36,9 @@ def lookahead(k: int = 5, alpha: float = 0.5) -> Transform:
     True
     """
     require_count("k", k)
-    require_range("alpha", alpha, 0.0, 1.0 + 1e-12)
+    require_range("alpha", alpha, 0.0)
+    if alpha > 1.0:
+        raise OperandError(f"alpha={alpha!r} is out of range; it must be at most 1")
 
     def init(parameters: Tensors) -> State:
         return {"count": first_count(parameters), "slow": dict(parameters)}

@@ -11,15 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import pi
 
+from asg.compiler import run
+from asg.core.dtype import int64
 from asg.core.errors import OperandError
 from asg.core.registry import call
 from asg.core.tensor import Tensor
+from asg.ops.leaf import iota
 from asg.optim.setting import Schedule, rate_dtype
 from asg.optim.transform import require_count, require_range
 
 
 def constant(value: float, factor: float = 1.0, steps: int = 0) -> Schedule:
-    """``value``; before that ``value * factor`` for ``steps`` steps, as PyTorch's ConstantLR."""
+    """``value``; before that ``value * factor`` for ``steps`` steps, as PyTorch's ConstantLR.
+
+    >>> rates(constant(0.5, factor=0.5, steps=2), 4)
+    [0.25, 0.25, 0.5, 0.5]
+    """
     require_range("value", value, 0.0)
     require_range("factor", factor, 0.0)
     require_count("steps", steps, 0)
@@ -37,6 +44,9 @@ def linear(start: float, end: float, steps: int) -> Schedule:
     """From ``start`` to ``end`` over ``steps`` steps, then constant; as PyTorch's LinearLR.
 
     ``start + (end - start) * min(step / steps, 1)``
+
+    >>> rates(linear(1.0, 0.0, 4), 6)
+    [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
     require_range("start", start, 0.0)
     require_range("end", end, 0.0)
@@ -48,6 +58,9 @@ def polynomial(start: float, steps: int, power: float = 1.0, end: float = 0.0) -
     """From ``start`` to ``end`` over ``steps`` steps; as PyTorch's PolynomialLR.
 
     ``end + (start - end) * (1 - min(step / steps, 1))^power``
+
+    >>> rates(polynomial(1.0, 4, power=2.0), 6)
+    [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
     """
     require_range("start", start, 0.0)
     require_range("end", end, 0.0)
@@ -57,14 +70,22 @@ def polynomial(start: float, steps: int, power: float = 1.0, end: float = 0.0) -
 
 
 def exponential(start: float, gamma: float) -> Schedule:
-    """``start * gamma^step``, as PyTorch's ExponentialLR."""
+    """``start * gamma^step``, as PyTorch's ExponentialLR.
+
+    >>> rates(exponential(1.0, 0.5), 4)
+    [1.0, 0.5, 0.25, 0.125]
+    """
     require_range("start", start, 0.0)
     _require_gamma(gamma)
     return lambda step: start * power_of(gamma, step)
 
 
 def step(start: float, step_size: int, gamma: float = 0.1) -> Schedule:
-    """``start * gamma^(step // step_size)``, as PyTorch's StepLR."""
+    """``start * gamma^(step // step_size)``, as PyTorch's StepLR.
+
+    >>> rates(step(1.0, 2, gamma=0.5), 5)
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
     require_range("start", start, 0.0)
     require_count("step_size", step_size)
     _require_gamma(gamma)
@@ -74,10 +95,7 @@ def step(start: float, step_size: int, gamma: float = 0.1) -> Schedule:
 def multistep(start: float, milestones: Sequence[int], gamma: float = 0.1) -> Schedule:
     """``start * gamma^(number of milestones <= step)``, as PyTorch's MultiStepLR.
 
-    >>> import asg
-    >>> count = asg.input("count", (), "int32")
-    >>> rate = multistep(1.0, [2, 4], gamma=0.5)(count)
-    >>> [asg.run(rate, {count: step}).item() for step in range(6)]
+    >>> rates(multistep(1.0, [2, 4], gamma=0.5), 6)
     [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
     """
     require_range("start", start, 0.0)
@@ -100,6 +118,9 @@ def cosine(start: float, steps: int, end: float = 0.0) -> Schedule:
     ``end + (start - end) * (1 + cos(pi * min(step / steps, 1))) / 2``; Loshchilov and Hutter,
     2017, https://arxiv.org/abs/1608.03983. PyTorch's CosineAnnealingLR is the same up to
     ``T_max = steps``; after that it rises again.
+
+    >>> rates(cosine(1.0, 4), 6)
+    [1.0, 0.853553, 0.5, 0.146447, 0.0, 0.0]
     """
     require_range("start", start, 0.0)
     require_range("end", end, 0.0)
@@ -117,6 +138,9 @@ def inverse_sqrt(peak: float, warmup_steps: int) -> Schedule:
 
     ``peak * min(t / warmup_steps, sqrt(warmup_steps / t))``; Vaswani et al., 2017,
     https://arxiv.org/abs/1706.03762, whose rates have ``peak = (width * warmup_steps)^-0.5``.
+
+    >>> rates(inverse_sqrt(1.0, 2), 8)
+    [0.5, 1.0, 0.816497, 0.707107, 0.632456, 0.57735, 0.534522, 0.5]
     """
     require_range("peak", peak, 0.0)
     require_count("warmup_steps", warmup_steps)
@@ -136,16 +160,24 @@ def custom(base: float, function: Callable[[Tensor], Tensor]) -> Schedule:
     function returns, has no closed form for functions in general; `exponential`, `multistep` and
     `asg.optim.chained` are what it is used for.
 
-    >>> import asg
-    >>> count = asg.input("count", (), "int32")
-    >>> rate = custom(0.5, lambda t: 1.0 / (1.0 + t))(count)
-    >>> asg.run(rate, {count: 3}).item()
-    0.125
+    >>> rates(custom(0.5, lambda t: 1.0 / (1.0 + t)), 4)
+    [0.5, 0.25, 0.166667, 0.125]
     """
     require_range("base", base, 0.0)
     if not callable(function):
         raise OperandError(f"function={function!r} must be a function of the step")
     return lambda step: base * function(as_float(step))
+
+
+def rates(schedule: Schedule, steps: int) -> list[float]:
+    """The values of a schedule at the first steps, to six digits: to look at it, or to plot it.
+
+    >>> rates(lambda step: 0.1 * step.astype("float32"), 3)
+    [0.0, 0.1, 0.2]
+    """
+    require_count("steps", steps)
+    found = run(call("map", schedule, iota((steps,)).astype(int64)))
+    return [round(float(rate), 6) for rate in found]
 
 
 def fraction(step: Tensor, steps: int) -> Tensor:

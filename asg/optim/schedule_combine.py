@@ -16,7 +16,12 @@ from asg.optim.transform import require_count, require_range
 
 
 def warmup(peak: float, steps: int, then: Schedule | None = None) -> Schedule:
-    """Linear from ``peak / steps`` up to ``peak``, then ``then`` counted from the end of warmup."""
+    """Linear from ``peak / steps`` up to ``peak``, then ``then`` counted from the end of warmup.
+
+    >>> from asg import optim
+    >>> optim.rates(warmup(1.0, 4), 6)
+    [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    """
     require_range("peak", peak, 0.0)
     require_count("steps", steps)
     following = constant(peak) if then is None else then
@@ -30,11 +35,9 @@ def warmup(peak: float, steps: int, then: Schedule | None = None) -> Schedule:
 def warmup_cosine(peak: float, warmup_steps: int, steps: int, end: float = 0.0) -> Schedule:
     """`warmup` to ``peak`` within ``warmup_steps``, then `cosine` to ``end`` at step ``steps``.
 
-    >>> import asg
-    >>> count = asg.input("count", (), "int32")
-    >>> rate = warmup_cosine(1.0, 2, 6)(count)
-    >>> [round(asg.run(rate, {count: step}).item(), 3) for step in range(8)]
-    [0.5, 1.0, 1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
+    >>> from asg import optim
+    >>> optim.rates(warmup_cosine(1.0, 2, 6), 8)
+    [0.5, 1.0, 1.0, 0.853553, 0.5, 0.146447, 0.0, 0.0]
     """
     require_count("warmup_steps", warmup_steps)
     require_count("steps", steps)
@@ -50,10 +53,8 @@ def sequential(schedules: Sequence[Schedule], milestones: Sequence[int]) -> Sche
         schedules: each counts from the step at which it begins.
         milestones: the steps at which the second, third, ... begins.
 
-    >>> import asg
-    >>> count = asg.input("count", (), "int32")
-    >>> rate = sequential([constant(0.5), cosine(1.0, 2)], [2])(count)
-    >>> [round(asg.run(rate, {count: step}).item(), 3) for step in range(5)]
+    >>> from asg import optim
+    >>> optim.rates(sequential([constant(0.5), cosine(1.0, 2)], [2]), 5)
     [0.5, 0.5, 1.0, 0.5, 0.0]
     """
     if len(milestones) != len(schedules) - 1:
@@ -79,10 +80,8 @@ def sequential(schedules: Sequence[Schedule], milestones: Sequence[int]) -> Sche
 def chained(*schedules: Schedule) -> Schedule:
     """The product of schedules: a rate times factors; as PyTorch's ChainedScheduler.
 
-    >>> import asg
-    >>> count = asg.input("count", (), "int32")
-    >>> rate = chained(asg.optim.linear(0.0, 1.0, 2), asg.optim.step(0.8, 2, gamma=0.5))(count)
-    >>> [round(asg.run(rate, {count: step}).item(), 3) for step in range(5)]
+    >>> from asg import optim
+    >>> optim.rates(chained(optim.linear(0.0, 1.0, 2), optim.step(0.8, 2, gamma=0.5)), 5)
     [0.0, 0.4, 0.4, 0.4, 0.2]
     """
     if not schedules:

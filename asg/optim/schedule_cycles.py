@@ -22,11 +22,9 @@ def cosine_restarts(start: float, steps: int, multiply: int = 1, end: float = 0.
     CosineAnnealingWarmRestarts (T_0, T_mult, eta_min). Loshchilov and Hutter, 2017,
     https://arxiv.org/abs/1608.03983.
 
-    >>> import asg
-    >>> count = asg.input("count", (), "int32")
-    >>> rate = cosine_restarts(1.0, 2, multiply=2)(count)
-    >>> [round(asg.run(rate, {count: step}).item(), 3) for step in range(7)]
-    [1.0, 0.5, 1.0, 0.854, 0.5, 0.146, 1.0]
+    >>> from asg import optim
+    >>> optim.rates(cosine_restarts(1.0, 2, multiply=2), 7)
+    [1.0, 0.5, 1.0, 0.853553, 0.5, 0.146447, 1.0]
     """
     require_range("start", start, 0.0)
     require_range("end", end, 0.0)
@@ -106,6 +104,10 @@ def one_cycle_momentum(
     """Momentum that falls where the rate of `one_cycle` rises, and rises where it falls.
 
     Arguments as `one_cycle`; from ``max_momentum`` to ``base_momentum`` and back.
+
+    >>> from asg import optim
+    >>> optim.rates(one_cycle_momentum(5, 0.6, "linear"), 5)
+    [0.95, 0.9, 0.85, 0.9, 0.95]
     """
     require_range("base_momentum", base_momentum, 0.0)
     require_range("max_momentum", max_momentum, 0.0)
@@ -176,6 +178,10 @@ def cyclic(
         mode: "triangular"; "triangular2": heights halve with each cycle; "exp_range": heights are
             multiplied by ``gamma^step``.
         gamma: for "exp_range".
+
+    >>> from asg import optim
+    >>> optim.rates(cyclic(1.0, 5.0, 2, 4), 8)
+    [1.0, 3.0, 5.0, 4.0, 3.0, 2.0, 1.0, 3.0]
     """
     require_range("base_lr", base_lr, 0.0)
     require_range("max_lr", max_lr, 0.0)

@@ -17,14 +17,14 @@ class HasParameters(Protocol):
         """Variables by a name of the module's own; each knows its full name."""
 
 
-Selector = str | HasParameters | Callable[[str, Tensor], bool] | tuple[Any, ...]
+Selector = str | HasParameters | Callable[[str, Tensor], bool] | tuple[Any, ...] | list[Any]
 """What selects parameters.
 
 * a glob pattern of the full name, matched as a whole and with case: ``"*.bias"``, ``"head.*"``;
   ``*`` stands for any characters, dots included, ``?`` for one, ``[ab]`` for one of those;
 * a module: its parameters;
 * a function of (name, tensor) that returns a bool: ``lambda name, p: p.ndim < 2``;
-* a tuple of these: what any of them selects.
+* a tuple or list of these: what any of them selects.
 """
 
 
@@ -39,7 +39,7 @@ def selected(selector: Selector, parameters: Mapping[str, Tensor]) -> set[str]:
     >>> selected("*.bias", shapes), selected(lambda name, p: p.ndim == 2, shapes)
     ({'fc.bias'}, {'fc.weight'})
     """
-    if isinstance(selector, tuple):
+    if isinstance(selector, tuple | list):
         return {name for each in selector for name in selected(each, parameters)}
     accepts = _test(selector)
     found = {name for name, tensor in parameters.items() if accepts(name, tensor)}
@@ -54,7 +54,7 @@ def label(selector: Selector) -> str:
     """A selector in error messages."""
     if isinstance(selector, str):
         return f"pattern {selector!r}"
-    if isinstance(selector, tuple):
+    if isinstance(selector, tuple | list):
         return " or ".join(label(each) for each in selector)
     name = getattr(selector, "__name__", "")
     return f"function {name}" if name else f"module {type(selector).__name__}"
@@ -62,7 +62,7 @@ def label(selector: Selector) -> str:
 
 def require_selector(name: str, selector: object) -> None:
     """A selector, else OperandError with the name of the argument."""
-    for each in selector if isinstance(selector, tuple) else (selector,):
+    for each in selector if isinstance(selector, tuple | list) else (selector,):
         try:
             _test(each)
         except OperandError as error:

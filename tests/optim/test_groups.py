@@ -49,7 +49,7 @@ def test_no_decay_is_a_group_without_decay() -> None:
         groups = [{"params": p[:2], "weight_decay": 0.0}, {"params": p[2:]}]
         return torch.optim.SGD(groups, lr=0.02, momentum=0.9, weight_decay=0.2)
 
-    for spared in ("[sv]*", ("scalar", "vec*"), is_flat):
+    for spared in ("[sv]*", ["scalar", "vec*"], is_flat):
         optimizer = optim.sgd(0.02, 0.9, weight_decay=0.2, no_decay=spared)
         assert_same(trained(optimizer, 5), trained_by_torch(torch, make, 5))
 
