@@ -17,7 +17,10 @@ from asg.core.errors import AsgError, ConfigError, MissingLibrary, UnknownName
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 # A command is a module with a function run(arguments) -> exit code, imported when it is called.
-COMMANDS = {"train": ("asg.cli.train", "train a classifier and write its weights and curves")}
+COMMANDS = {
+    "convert": ("asg.cli.convert", "write the weights of a PyTorch checkpoint as safetensors"),
+    "train": ("asg.cli.train", "train a classifier and write its weights and curves"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

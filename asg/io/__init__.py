@@ -10,3 +10,4 @@ from asg.io.checkpoint import CheckpointFolder as CheckpointFolder
 from asg.io.checkpoint import checkpoint_at as checkpoint_at
 from asg.io.checkpoint import read_checkpoint as read_checkpoint
 from asg.io.checkpoint import write_checkpoint as write_checkpoint
+from asg.io.torch_file import load_torch as load_torch

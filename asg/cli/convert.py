@@ -1,0 +1,61 @@
+"""``asg convert``: the weights of a PyTorch checkpoint as a safetensors file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import NoReturn
+
+from asg.core.errors import ConfigError, FileError
+from asg.io.arrays import Array, save_arrays
+from asg.io.torch_file import load_torch
+
+DONE = 0
+DESCRIPTION = """\
+Write the tensors of a file that torch.save made (PyTorch 1.6 or later) as safetensors, under
+their names. The file is only read: nothing that it contains is run, and PyTorch is not needed."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Mistakes are told like all others, on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; asg convert --help shows the usage")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Convert as the arguments say; returns the exit code.
+
+    Raises:
+        ConfigError: arguments that are not understood, or a source that cannot be converted.
+        FileError: the target cannot be written.
+    """
+    given = _parser().parse_args(list(arguments))
+    if os.path.exists(given.target) and os.path.realpath(given.source) == os.path.realpath(
+        given.target
+    ):
+        raise ConfigError(f"{given.target} is both source and target")
+    arrays = _read(given.source, given.key)
+    # The names and layouts are PyTorch's, which is what readers of such files want to know.
+    save_arrays(given.target, arrays, {"format": "pt"})
+    size = sum(array.nbytes for array in arrays.values())
+    print(f"wrote {given.target}: {len(arrays)} arrays of {size / 2**20:.1f} MiB")
+    return DONE
+
+
+def _read(source: str, key: str | None) -> dict[str, Array]:
+    try:
+        return load_torch(source, key)
+    except FileError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("asg convert", description=DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("source", help="the checkpoint, such as model.pt")
+    parser.add_argument("target", help="the file to write, such as model.safetensors")
+    parser.add_argument(
+        "--key", help="which state dict, where there are several: its keys, joined by dots"
+    )
+    return parser
