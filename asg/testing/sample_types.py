@@ -28,18 +28,18 @@ def type_problems(sample: Sample) -> list[str]:
     """Breaches of the clauses on types, each beginning with the title of the sample."""
     static = apply_sample(sample)
     clauses = [
-        ("types", partial(_static_types, static)),
+        ("types", partial(static_types, static)),
         ("cost", partial(_cost, static)),
-        ("decomposition", partial(_decomposed_types, static)),
-        ("gradient types", partial(_gradient_types, static)),
+        ("decomposition", partial(decomposed_types, static)),
+        ("gradient types", partial(gradient_types, static)),
         ("text", partial(_text, static)),
     ]
     if sample.symbolic is not None:
         symbolic = apply_symbolic(sample)
         clauses += [
-            ("symbolic types", partial(_symbolic_types, static, symbolic)),
-            ("symbolic decomposition", partial(_decomposed_types, symbolic)),
-            ("symbolic gradient types", partial(_gradient_types, symbolic)),
+            ("symbolic types", partial(symbolic_types, static, symbolic)),
+            ("symbolic decomposition", partial(decomposed_types, symbolic)),
+            ("symbolic gradient types", partial(gradient_types, symbolic)),
             ("symbolic text", partial(_text, symbolic)),
         ]
     return collected(sample, clauses)
@@ -58,7 +58,8 @@ def collected(
     return problems
 
 
-def _static_types(applied: Applied) -> Iterator[str]:
+def static_types(applied: Applied) -> Iterator[str]:
+    """The outputs have the types that the oracle gives."""
     verify(Graph.of(_placeholders(applied), applied.outputs, _names(applied.outputs)))
     if applied.sample.oracle is None:
         if not applied.op.has_decomposition():
@@ -96,7 +97,8 @@ def _flops(applied: Applied) -> Dim:
     return applied.op.flops(inputs, tuple(tensor.type for tensor in applied.outputs))
 
 
-def _decomposed_types(applied: Applied) -> Iterator[str]:
+def decomposed_types(applied: Applied) -> Iterator[str]:
+    """The decomposition has the types that `infer` says."""
     if applied.op.has_decomposition():
         given = [output.type for output in applied.decomposed]
         wanted = [output.type for output in applied.outputs]
@@ -104,7 +106,8 @@ def _decomposed_types(applied: Applied) -> Iterator[str]:
             yield f"gives {_listed(given)}, infer says {_listed(wanted)}"
 
 
-def _gradient_types(applied: Applied) -> Iterator[str]:
+def gradient_types(applied: Applied) -> Iterator[str]:
+    """Gradients to the second order have the types of what they are by."""
     yield from _same_types("gradient", applied.gradients, applied.wrt)
     if applied.op.has_vjp() and applied.op.has_decomposition():
         found = applied.decomposed_gradients
@@ -123,7 +126,8 @@ def _same_types(
             yield f"{what} {i} has type {tensor.type}, {like.type} is needed"
 
 
-def _symbolic_types(static: Applied, symbolic: Applied) -> Iterator[str]:
+def symbolic_types(static: Applied, symbolic: Applied) -> Iterator[str]:
+    """With numbers for its symbols the symbolic form has the types and the cost of the literal."""
     binding = binding_of(static, symbolic)
     if substitute_op(symbolic.op, binding) != static.op:
         yield f"{symbolic.op} with {binding} is not {static.op}"
