@@ -76,9 +76,11 @@ class Table(Module):
         return rows if factor is None else scaled_gradient(rows, call("expand_dims", factor, -1))
 
     def _limited_rows(self, numbers: Tensor) -> Tensor:
-        weight = self.weight.read()
         if self.max_norm is None:
-            return call("take", weight, numbers, axis=0)
+            return call("take", self.weight, numbers, axis=0)
+        if not isinstance(vars(self).get("weight"), Variable):
+            raise OperandError("max_norm shortens rows of the table, and this one is parametrised")
+        weight = self.weight.read()
         if not is_training():
             rows = call("take", weight, numbers, axis=0)
             return straight_through(self._limited(rows), rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from asg.core.errors import OperandError
 from asg.core.origin import scope
@@ -38,6 +38,7 @@ class Module:
     _name: str = ""
     _parent: Module | None = None
     _is_container = False  # never called itself, so its name joins its children's scopes
+    parametrizations: ModuleDict  # an attribute of those modules only that have some
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Build the nodes of this module; subclasses define it."""
@@ -67,9 +68,20 @@ class Module:
         An attribute called ``_parent`` refers to a module without adopting it.
         """
         value = _as_container(name, value)
+        if name in self.__dict__.get("parametrizations", ()):
+            raise OperandError(f"{name!r} is parametrised: asg.nn.utils.remove_parametrizations")
         object.__setattr__(self, name, value)
         if name != "_parent":
             self._adopt(name, value)
+
+    if not TYPE_CHECKING:  # attributes stay checked
+
+        def __getattr__(self, name: str) -> Any:
+            """The value computed in place of a variable (see asg/nn/utils)."""
+            computed = self.__dict__.get("parametrizations", ())
+            if name in computed:
+                return computed[name]()
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _adopt(self, name: str, value: Any) -> None:
         """Give a child its name; a shared child keeps the first one it was given."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any, ClassVar, NamedTuple
 
+from asg.core.convert import as_tensor
 from asg.core.dim import known_equal
 from asg.core.dtype import DType
 from asg.core.errors import DtypeError, OperandError, ShapeError
@@ -149,7 +150,7 @@ def weights_of(module: Module, suffix: str = "") -> Weights:
     """The current values of what `declare` has made."""
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     found = (getattr(module, f"{name}{suffix}", None) for name in names)
-    return Weights(*(v if v is None else v.read() for v in found))  # type: ignore[arg-type]
+    return Weights(*(v if v is None else as_tensor(v) for v in found))  # type: ignore[arg-type]
 
 
 def state_like(name: str, given: Tensor | None, shape: Shape, dtype: DType) -> Tensor:

@@ -115,6 +115,7 @@ class Variable(TensorMethods):
         shape, dtype = self.type.shape, self.type.dtype
         twin = Variable(self.name, shape, self._init, dtype, self.role, self.trainable)
         memo[id(self)] = twin
+        twin._init = deepcopy(self._init, memo)  # it may refer to other variables
         twin.owner = deepcopy(self.owner, memo)
         return twin
 
