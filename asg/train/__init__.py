@@ -1,1 +1,7 @@
-"""Training from a configuration: what `asg train` runs."""
+"""Training: `Model` with `fit`, `evaluate` and `predict`, and what `asg train` runs."""
+
+from asg.train import callbacks as callbacks
+from asg.train.callback import Callback as Callback
+from asg.train.history import History as History
+from asg.train.loop import Fit as Fit
+from asg.train.model import Model as Model

@@ -82,6 +82,31 @@ def line_chart(title: str, x_label: str, series: Mapping[str, Sequence[float]]) 
     return "\n".join([*_frame(title, x_label, x, y), *_lines(series, x, y)])
 
 
+def charts_svg(
+    title: str, x_label: str, panels: Mapping[str, Mapping[str, Sequence[float]]]
+) -> str:
+    """An SVG file with a chart for each panel, side by side.
+
+    Args:
+        title: read by screen readers and shown by browsers.
+        x_label: what is counted.
+        panels: by title, the lines by name.
+    """
+    width = WIDTH * len(panels)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{HEIGHT}" '
+        f'viewBox="0 0 {width} {HEIGHT}" role="img" '
+        'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif" '
+        'font-size="12">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{width}" height="{HEIGHT}" fill="#ffffff"/>',
+    ]
+    for number, (name, series) in enumerate(panels.items()):
+        chart = line_chart(name, x_label, series)
+        parts += [f'<g transform="translate({number * WIDTH} 0)">', chart, "</g>"]
+    return "\n".join([*parts, "</svg>", ""])
+
+
 def _frame(title: str, x_label: str, x: Axis, y: Axis) -> list[str]:
     middle = (x.start + x.end) / 2
     parts = [_text(x.start, TOP - 18, title, INK, weight="600")]

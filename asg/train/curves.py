@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape
 
-from asg.train.chart import HEIGHT, WIDTH, line_chart
+from asg.train.chart import charts_svg
 from asg.train.trainer import Epoch
 
 
@@ -23,16 +22,4 @@ def curves_svg(history: Sequence[Epoch], title: str) -> str:
             "test": [e.test_accuracy for e in history],
         },
     }
-    width = WIDTH * len(panels)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{HEIGHT}" '
-        f'viewBox="0 0 {width} {HEIGHT}" role="img" '
-        'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif" '
-        'font-size="12">',
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{width}" height="{HEIGHT}" fill="#ffffff"/>',
-    ]
-    for number, (name, series) in enumerate(panels.items()):
-        chart = line_chart(name, "epoch", series)
-        parts += [f'<g transform="translate({number * WIDTH} 0)">', chart, "</g>"]
-    return "\n".join([*parts, "</svg>", ""])
+    return charts_svg(title, "epoch", panels)

@@ -1,32 +1,376 @@
-"""The classifier and the optimizer that a configuration describes."""
+"""Model: a network with its loss, optimizer and metrics, to be fitted, evaluated and used."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from asg import nn, optim
-from asg.train.config import OptimizerConfig
+import numpy as np
+
+from asg.compiler import Session, compile
+from asg.core.dim import symbol
+from asg.core.dtype import as_dtype
+from asg.core.errors import FeedError, OperandError, ShapeError
+from asg.core.graph import Graph
+from asg.core.tree import map_tree
+from asg.core.types import TensorType
+from asg.data import DataLoader, Dataset
+from asg.io import save_arrays
+from asg.io.arrays import PathLike, load_arrays
+from asg.train.batches import arrays_of, as_dataset, as_loader, first_batch, named, size_of
+from asg.train.callback import Callback, require_callbacks
+from asg.train.callbacks.checkpoint import restore
+from asg.train.choices import chosen_loss, chosen_metrics, chosen_optimizer
+from asg.train.history import History
+from asg.train.loop import Fit
+from asg.train.objective import Objective, epoch_results
+
+Array = np.ndarray[Any, Any]
+
+EVALUATION_BATCH = 1024  # no gradients to keep: few large batches are quicker than many small ones
 
 
-def classifier(features: int, hidden: Sequence[int], classes: int) -> nn.Sequential:
-    """Dense layers with ReLU between them: ``fc1, act1, fc2, ...``.
+class Model:
+    """A network, what is wanted of it, and how it learns.
 
-    >>> list(classifier(64, [32], 10).parameters())
-    ['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
+    The graphs are built when the first data shows its types: the number of examples stays symbolic,
+    all other sizes are literal (unless ``inputs`` says otherwise).
+
+    Attributes:
+        net: the module.
+        objective: loss and metrics as graph.
+        optimizer: see `asg.optim`.
+        backend: the name of what runs the graphs.
+        seed: of the first values, of dropout, and of the order of the examples.
+        inputs: types of the arrays of a batch by name, the target last; empty before any data.
+        history: of the last `fit`.
+
+    Raises:
+        UnknownName: a loss, optimizer or metric of an unknown name.
+
+    >>> import numpy as np
+    >>> import asg
+    >>> from asg import nn, optim
+    >>> x = np.linspace(-1, 1, 64, dtype=np.float32).reshape(64, 1)
+    >>> model = asg.Model(nn.Linear(1, 1), loss="mse", optimizer=optim.sgd(0.3), metrics=["mae"])
+    >>> history = model.fit((x, 2.0 * x + 1.0), epochs=40, batch_size=16)
+    >>> model.evaluate((x, 2.0 * x + 1.0))["mae"] < 1e-3
+    True
+    >>> model.predict(x[:1]).shape
+    (1, 1)
     """
-    widths = [features, *hidden, classes]
-    layers: dict[str, nn.Module] = {}
-    for number, (width, following) in enumerate(pairwise(widths), start=1):
-        layers[f"fc{number}"] = nn.Linear(width, following)
-        if number <= len(hidden):
-            layers[f"act{number}"] = nn.ReLU()
-    return nn.Sequential(**layers)
+
+    def __init__(
+        self,
+        net: Any,
+        loss: Any,
+        optimizer: Any = "adam",
+        metrics: Sequence[Any] | Mapping[str, Any] = (),
+        backend: str = "numpy",
+        seed: int = 0,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Put the parts together; nothing is built yet.
+
+        Args:
+            net: a module; called with all arrays of a batch but the last.
+            loss: a name ("cross_entropy", "mse", ...) or a function of (prediction, target).
+            optimizer: a name ("adam", "sgd", ...) or one of `asg.optim`.
+            metrics: names, streaming metrics of `asg.metrics`, or functions of (prediction,
+                target); a mapping gives them names.
+            backend: see `asg.compile`.
+            seed: the same seed gives the same training.
+            inputs: shapes, (shape, dtype) pairs or types of the arrays of a batch by name, when
+                more than the number of examples is symbolic.
+        """
+        if not callable(getattr(net, "parameters", None)):
+            raise OperandError(f"net is {net!r}; give a module, which knows its parameters")
+        self.net, self.backend, self.seed = net, backend, seed
+        self.objective = Objective(net, chosen_loss(loss), chosen_metrics(metrics))
+        self.optimizer = chosen_optimizer(optimizer)
+        self.inputs: dict[str, TensorType] = {
+            name: _as_type(given) for name, given in (inputs or {}).items()
+        }
+        self.history = History()
+        self._sessions: dict[str, Session] = {}
+
+    # -- training ----------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        data: Any,
+        epochs: int = 1,
+        batch_size: int = 32,
+        *,
+        validation_data: Any = None,
+        validation_split: float = 0.0,
+        callbacks: Sequence[Callback] = (),
+        shuffle: bool = True,
+        resume: PathLike | None = None,
+    ) -> History:
+        """Train.
+
+        Args:
+            data: a `Dataset`, arrays as tuple or mapping (the target last), a `DataLoader`, or an
+                iterable of batches with a length.
+            epochs: how often every example is seen.
+            batch_size: examples per step, when ``data`` is no loader.
+            validation_data: evaluated after every epoch; results are called ``val_...``.
+            validation_split: share of the examples that is kept for that instead.
+            callbacks: what else happens; see `asg.train.callbacks`.
+            shuffle: another order of the examples in every epoch, when ``data`` is no loader.
+            resume: a checkpoint of `SaveCheckpoints`, or their folder, to go on from: everything
+                else is given as in the interrupted call, ``epochs`` may be more.
+
+        A second call goes on with the parameters and the optimizer's state where the first ended.
+
+        Returns:
+            The results of the epochs: means over the examples while they were trained on, and
+            of the validation data.
+
+        Raises:
+            OperandError: data that cannot be trained on, or an argument out of range.
+            FeedError, ShapeError: data that does not fit the network; names what.
+            Diverged: the loss is no finite number any more.
+            FileError: there is no checkpoint to resume from, or it is damaged, or of another step.
+        """
+        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
+            raise OperandError(f"epochs={epochs!r} must be an int of 0 or more")
+        data, validation_data = self._with_validation(data, validation_data, validation_split)
+        loader = as_loader(data, batch_size, shuffle, self.seed, self.objective.dtype)
+        self._learn_types(first_batch(loader))
+        fit = Fit(self, loader, validation_data, epochs, require_callbacks(callbacks))
+        if resume is not None:
+            restore(fit, resume)
+        self.history = fit.history
+        return fit.run()
+
+    def _with_validation(self, data: Any, validation: Any, share: float) -> tuple[Any, Any]:
+        if not share:
+            return data, validation
+        if validation is not None:
+            raise OperandError("give validation_data or validation_split, not both")
+        if isinstance(data, DataLoader):
+            raise OperandError("validation_split divides data sets; divide before the loader")
+        whole = as_dataset(data, self.objective.dtype)
+        return whole.split(1.0 - share, self.seed)
+
+    def train_on_batch(self, *arrays: Any, **named_arrays: Any) -> dict[str, float]:
+        """One training step on these arrays, the target last; its loss, waited for."""
+        batch = self._batch(arrays, named_arrays)
+        self._learn_types(batch)
+        results = self.training(*arrays_of(batch, tuple(self.inputs), self.objective.dtype))
+        return {"loss": float(results["loss"])}
+
+    @staticmethod
+    def _batch(arrays: Sequence[Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
+        if bool(arrays) == bool(given):
+            raise OperandError("give the arrays of the batch by position, or all by name")
+        return named(arrays) if arrays else given
+
+    # -- using -------------------------------------------------------------------------------------
+
+    def evaluate(self, data: Any, batch_size: int = EVALUATION_BATCH) -> dict[str, float]:
+        """Loss and metrics over all of ``data``, in evaluation mode.
+
+        Args:
+            data: as in `fit`.
+            batch_size: examples at once, when ``data`` is no loader; it does not change the result
+                (but for rounding).
+
+        Raises:
+            OperandError: the data has no example.
+        """
+        dtype = self.objective.dtype
+        loader = as_loader(data, batch_size, False, self.seed, dtype)
+        self._learn_types(first_batch(loader))
+        session, names = self._session("evaluation"), tuple(self.inputs)
+        session.reset()
+        results: Mapping[str, Any] = {}
+        for batch in loader:
+            results = session(*arrays_of(batch, names, dtype))
+        if not results:
+            raise OperandError("there is no example to evaluate")
+        return epoch_results(results)
+
+    def predict(self, *arrays: Any, batch_size: int = EVALUATION_BATCH) -> Any:
+        """The network's results for all examples, in evaluation mode, in its structure.
+
+        Args:
+            arrays: one per argument of the network; or a `Dataset`, whose last array, when it is
+                the target, is left out.
+            batch_size: examples at once.
+        """
+        inputs = self._prediction_inputs(arrays)
+        size, parts = size_of(inputs), []
+        if size == 0:
+            raise OperandError("there is no example to predict")
+        for start in range(0, size, batch_size):
+            parts.append(self._predicted([a[start : start + batch_size] for a in inputs]))
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return map_tree(lambda name: joined[name], self.objective.prediction)
+
+    def predict_into(self, x: Any, out: Array) -> None:
+        """`predict` for a network of one input and one result, written into ``out``.
+
+        Raises:
+            ShapeError: ``out`` has another shape or dtype than the result.
+        """
+        results = self._predicted(self._prediction_inputs((x,)))
+        if list(results) != ["prediction0"]:
+            raise ShapeError(f"the network has {len(results)} results; predict_into takes one")
+        value = results["prediction0"]
+        if out.shape != value.shape or out.dtype != value.dtype:
+            raise ShapeError(
+                f"out is {out.dtype}{list(out.shape)}, the result {value.dtype}{list(value.shape)}"
+            )
+        np.copyto(out, value)
+
+    def _prediction_inputs(self, arrays: Sequence[Any]) -> list[Array]:
+        if len(arrays) == 1 and isinstance(arrays[0], Dataset | Mapping):
+            held = arrays[0].arrays if isinstance(arrays[0], Dataset) else arrays[0]
+            count = len(self.inputs) - 1 if self.inputs else len(held)
+            arrays = list(held.values())[:count]
+        names = list(self.inputs)[:-1] or [f"x{i}" for i in range(len(arrays))]
+        given = arrays_of(dict(zip(names, arrays, strict=False)), names[: len(arrays)],
+                          self.objective.dtype)  # fmt: skip
+        if len(given) != len(names):
+            raise FeedError(f"{len(given)} arrays given, the network takes {', '.join(names)}")
+        if "prediction" not in self._sessions:
+            types = {name: self.inputs.get(name) or _type_of(a)
+                     for name, a in zip(names, given, strict=True)}  # fmt: skip
+            self._open("prediction", self.objective.predicting(types))
+        return given
+
+    def _predicted(self, arrays: Sequence[Array]) -> dict[str, Array]:
+        found = self._sessions["prediction"](*arrays)
+        return {name: np.array(value) for name, value in found.items()}
+
+    # -- graphs and sessions -----------------------------------------------------------------------
+
+    @property
+    def training(self) -> Session:
+        """The session of the training step."""
+        return self._session("training")
+
+    def graph(self, kind: str = "training") -> Graph:
+        """The graph of the training step, of "evaluation", or of "prediction"."""
+        return self._session(kind).executable.graph
+
+    def _learn_types(self, batch: Any) -> None:
+        """The first data decides names, dtypes and sizes."""
+        if self.inputs:
+            return
+        given = batch if isinstance(batch, Mapping) else named(batch)
+        arrays = arrays_of(given, tuple(given), self.objective.dtype)
+        if len(arrays) < 2:
+            raise OperandError("a batch has at least one input and a target, in this order")
+        self.inputs = {name: _type_of(array) for name, array in zip(given, arrays, strict=True)}
+
+    def _session(self, kind: str) -> Session:
+        if kind not in self._sessions:
+            if not self.inputs:
+                raise OperandError(
+                    "the model has seen no data, so the types of its inputs are not known; fit or "
+                    "evaluate first, or pass inputs= to Model"
+                )
+            self._open(kind, self._graph_of(kind))
+        return self._sessions[kind]
+
+    def _graph_of(self, kind: str) -> Graph:
+        if kind == "training":
+            return self.objective.training(self.inputs, self.optimizer)
+        if kind == "evaluation":
+            return self.objective.evaluation(self.inputs)
+        return self.objective.predicting(dict(list(self.inputs.items())[:-1]))
+
+    def _open(self, kind: str, graph: Graph) -> None:
+        """A session over the state that all sessions of the model share.
+
+        A graph with variables that no session has yet (the optimizer's) starts a session of its own
+        with the values that are there, and the others are opened again over it.
+        """
+        executable = compile(graph, self.backend)
+        held = self.state_dict()
+        wanted = {graph.input_names[slot.input]: graph.inputs[slot.input].node.op.cell.role  # type: ignore[attr-defined]
+                  for slot in graph.state}  # fmt: skip
+        new = {name for name, role in wanted.items() if role != "metric"} - held.keys()
+        if self._sessions and not new:
+            self._sessions[kind] = next(iter(self._sessions.values())).attach(executable)
+            return
+        known = {name: array for name, array in held.items() if name in wanted}
+        session = executable.start(self.seed, known)
+        others = {name: each.executable for name, each in self._sessions.items()}
+        self._sessions = {kind: session}
+        for name, other in others.items():
+            try:
+                self._sessions[name] = session.attach(other)
+            except FeedError:  # a graph that uses more of the network; opened again when asked for
+                continue
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of everything the sessions hold, by variable name: parameters, statistics, state
+        of the optimizer, random keys; without the counters of metrics.
+        """
+        found: dict[str, Array] = {}
+        for session in self._sessions.values():
+            metrics = session.state_dict("metric")
+            found |= {n: a for n, a in session.state_dict().items() if n not in metrics}
+        return found
+
+    # -- weights -----------------------------------------------------------------------------------
+
+    def weights(self) -> dict[str, Array]:
+        """Parameters and statistics of the network by name, as PyTorch's ``state_dict``."""
+        if not self._sessions:
+            found: dict[str, Array] = self.net.state_dict(seed=self.seed)
+            return found
+        held = self.state_dict()
+        first = self.net.state_dict(seed=self.seed)
+        names = {name: variable.name for name, variable in self.net.variables().items()}
+        return {name: held.get(names.get(name, name), array) for name, array in first.items()}
+
+    def save(self, path: PathLike) -> None:
+        """Write the weights as a safetensors file, by PyTorch's names."""
+        save_arrays(path, self.weights(), {"format": "pt", "producer": "asg"})
+
+    def load(self, path: PathLike, strict: bool = True) -> None:
+        """Read the weights of a safetensors file; the optimizer begins anew.
+
+        Raises:
+            FileError: the file is missing or damaged.
+            FeedError: names or shapes do not fit; all are listed, and nothing is changed.
+        """
+        self.net.load_state_dict(load_arrays(path), strict)
+        self._sessions = {}
+
+    def summary(self) -> str:
+        """The table of layers, when the types of the inputs are known; else the tree of modules."""
+        if not self.inputs:
+            return repr(self.net)
+        text: str = self.net.summary(*list(self.inputs.values())[:-1])
+        return text
+
+    def _repr_html_(self) -> str:
+        """The table of layers, in a notebook."""
+        html: str = self.net._repr_html_()
+        return html
+
+    def __repr__(self) -> str:
+        """``<model of Sequential on numpy: 1 parameter array>``."""
+        count = sum(int(v.type.size) for v in self.net.parameters().values())
+        return f"<model of {type(self.net).__name__} on {self.backend}: {count:,} parameters>"
 
 
-def optimizer(config: OptimizerConfig) -> optim.Transform:
-    """The update rule with its settings."""
-    if config.name == "sgd":
-        return optim.sgd(config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
-    rule = optim.adamw if config.name == "adamw" else optim.adam
-    return rule(config.lr, weight_decay=config.weight_decay)
+def _as_type(given: Any) -> TensorType:
+    if isinstance(given, TensorType):
+        return given
+    if isinstance(given, tuple | list) and len(given) == 2 and isinstance(given[0], tuple | list):
+        return TensorType.of(as_dtype(given[1]), tuple(given[0]))
+    return TensorType.of(as_dtype("float32"), tuple(given))
+
+
+def _type_of(array: Array) -> TensorType:
+    if array.ndim == 0:
+        raise OperandError("a batch has arrays with an axis of examples; a scalar has none")
+    return TensorType.of(as_dtype(array.dtype), (symbol("batch"), *array.shape[1:]))
