@@ -4,6 +4,9 @@ Build a graph, take its gradient (again a graph), turn forward, backward and the
 update into one pure training step, and compile it for NumPy or XLA.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from asg import _checkout as _checkout  # first: makes asg.backends importable in a checkout
 
 __version__ = "0.1.0"
@@ -64,4 +67,26 @@ from asg.state import parameter as parameter
 from asg.state import train_step as train_step
 from asg.state import training_mode as training_mode
 
+_LATE = {"Model": "asg.train", "data": "", "io": "", "metrics": "", "train": ""}
+
+
+def __getattr__(name: str) -> _Any:
+    """What is loaded when it is first used, so that ``import asg`` stays quick."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'asg' has no attribute {name!r}")
+    from importlib import import_module
+
+    module = import_module(_LATE[name] or f"asg.{name}")
+    found = getattr(module, name) if _LATE[name] else module
+    globals()[name] = found
+    return found
+
+
 dim = symbol  # asg.dim("n", minimum=8): a symbolic size
+
+if _TYPE_CHECKING:
+    from asg import data as data
+    from asg import io as io
+    from asg import metrics as metrics
+    from asg import train as train
+    from asg.train import Model as Model

@@ -46,8 +46,8 @@ class MultiheadAttention(Module):
     >>> from asg import nn
     >>> x = asg.input("x", ("batch", "time", 8))
     >>> y, weights = nn.MultiheadAttention(8, 2, batch_first=True)(x, x, x)
-    >>> y.type, weights.type
-    (f32[batch, time, 8], f32[batch, time, time])
+    >>> print(y.type, weights.type)
+    f32[batch, time, 8] f32[batch, time, time]
     """
 
     def __init__(

@@ -102,7 +102,7 @@ class TransformerEncoderLayer(_Layer):
     >>> from asg import nn
     >>> layer = nn.TransformerEncoderLayer(8, 2, dim_feedforward=16, batch_first=True)
     >>> with asg.training_mode(False):
-    ...     layer(asg.input("x", ("batch", "time", 8))).type
+    ...     print(layer(asg.input("x", ("batch", "time", 8))).type)
     f32[batch, time, 8]
     """
 
@@ -235,7 +235,8 @@ class Transformer(Module):
     >>> from asg import nn
     >>> net = nn.Transformer(8, 2, 1, 1, 16, batch_first=True)
     >>> with asg.training_mode(False):
-    ...     net(asg.input("s", ("n", 5, 8)), asg.input("t", ("n", 3, 8)), tgt_is_causal=True).type
+    ...     y = net(asg.input("s", ("n", 5, 8)), asg.input("t", ("n", 3, 8)), tgt_is_causal=True)
+    >>> print(y.type)
     f32[n, 3, 8]
     """
 

@@ -81,6 +81,8 @@ def as_loader(
     """A loader of what the user gave; a loader of the user's stays as it is."""
     if isinstance(data, DataLoader):
         return data
+    if isinstance(data, list) and data and isinstance(data[0], tuple | Mapping):
+        return data  # a list of batches, as any iterable with a length
     kinds = Dataset | Mapping | Sequence | np.ndarray
     if not isinstance(data, kinds) and isinstance(data, Batches):
         return data
