@@ -169,6 +169,7 @@ from asg.nn.recurrent import RNN as RNN
 from asg.nn.resampling import Upsample as Upsample
 from asg.nn.resampling import UpsamplingBilinear2d as UpsamplingBilinear2d
 from asg.nn.resampling import UpsamplingNearest2d as UpsamplingNearest2d
+from asg.nn.selective_scan import selective_scan as selective_scan
 from asg.nn.shape import ChannelShuffle as ChannelShuffle
 from asg.nn.shape import Flatten as Flatten
 from asg.nn.shape import Fold as Fold
@@ -181,4 +182,3 @@ from asg.nn.transformer import TransformerDecoder as TransformerDecoder
 from asg.nn.transformer import TransformerDecoderLayer as TransformerDecoderLayer
 from asg.nn.transformer import TransformerEncoder as TransformerEncoder
 from asg.nn.transformer import TransformerEncoderLayer as TransformerEncoderLayer
-from asg.nn.selective_scan import selective_scan as selective_scan

@@ -83,10 +83,10 @@ def as_loader(
         return data
     if isinstance(data, list) and data and isinstance(data[0], tuple | Mapping):
         return data  # a list of batches, as any iterable with a length
-    kinds = Dataset | Mapping | Sequence | np.ndarray
-    if not isinstance(data, kinds) and isinstance(data, Batches):
+    is_data = isinstance(data, Dataset | Mapping | Sequence) or hasattr(data, "__array__")
+    if not is_data and isinstance(data, Batches):
         return data
-    if not isinstance(data, kinds) and not hasattr(data, "__array__"):
+    if not is_data:
         raise OperandError(
             f"cannot train on {type(data).__name__}: give a Dataset, a DataLoader, a mapping or "
             "tuple of arrays (the target last), or an iterable of batches with a length"

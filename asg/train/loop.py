@@ -150,7 +150,7 @@ class Fit:
         """Stand where `get_state` was called; the model's arrays are restored by the caller.
 
         Raises:
-            FeedError: the state was taken in the middle of an epoch of data that cannot go on there.
+            FeedError: it was taken in the middle of an epoch, and the data cannot go on there.
         """
         self.epoch, self.step, self.batch = state["epoch"], state["step"], state["batch"]
         self.history.set_state(state["history"])

@@ -17,8 +17,8 @@ from asg.core.graph import Graph
 from asg.data import DataLoader, Dataset, load
 from asg.ops.loss import cross_entropy
 from asg.state import eval_step, train_step
-from asg.train.config import TrainConfig
 from asg.train.builders import classifier, optimizer
+from asg.train.config import TrainConfig
 
 METRICS = {"accuracy": nn.accuracy}
 LARGEST_TEST_BATCH = (

@@ -186,7 +186,8 @@ class StopAt(Callback):
 @pytest.mark.parametrize("backend", ["numpy", "jax"])
 def test_an_interrupted_training_is_resumed_to_the_bit(tmp_path: Path, backend: str) -> None:
     epochs = 4 if backend == "numpy" else 2
-    options: dict[str, Any] = {"epochs": epochs, "batch_size": 10, "validation_data": examples(9, 1)}
+    held_out = examples(9, 1)
+    options: dict[str, Any] = {"epochs": epochs, "batch_size": 10, "validation_data": held_out}
     whole = model(0.4, backend)
     wanted = whole.fit(examples(40), **options)
     for step in (1, 4, 6, 8, 11) if backend == "numpy" else (3,):
