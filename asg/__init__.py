@@ -13,9 +13,7 @@ __version__ = "0.1.0"
 
 from asg import describe as describe
 from asg import metrics as metrics
-from asg import nn as nn
 from asg import ops as ops
-from asg import optim as optim
 from asg.autodiff.api import grad as grad
 from asg.autodiff.api import hvp as hvp
 from asg.autodiff.api import jvp as jvp
@@ -67,7 +65,15 @@ from asg.state import parameter as parameter
 from asg.state import train_step as train_step
 from asg.state import training_mode as training_mode
 
-_LATE = {"Model": "asg.train", "data": "", "io": "", "metrics": "", "train": ""}
+_LATE = {
+    "Model": "asg.train",
+    "data": "",
+    "io": "",
+    "metrics": "",
+    "nn": "",
+    "optim": "",
+    "train": "",
+}
 
 
 def __getattr__(name: str) -> _Any:
@@ -88,5 +94,7 @@ if _TYPE_CHECKING:
     from asg import data as data
     from asg import io as io
     from asg import metrics as metrics
+    from asg import nn as nn
+    from asg import optim as optim
     from asg import train as train
     from asg.train import Model as Model
