@@ -1,3 +1,9 @@
 """What may happen beside a training: checkpoints, early stops, logs."""
 
 from asg.train.callbacks.checkpoint import SaveCheckpoints as SaveCheckpoints
+from asg.train.callbacks.early_stopping import EarlyStopping as EarlyStopping
+from asg.train.callbacks.logs import CsvLogger as CsvLogger
+from asg.train.callbacks.logs import JsonlLogger as JsonlLogger
+from asg.train.callbacks.logs import PrintEpochs as PrintEpochs
+from asg.train.callbacks.logs import Timing as Timing
+from asg.train.callbacks.plateau import FeedPlateau as FeedPlateau
