@@ -89,7 +89,15 @@ def test_frozen_parameters_stay(name: str) -> None:
     assert not [key for key in state if key.startswith("optimizer") and "still" in key]
 
 
-@pytest.mark.parametrize("name", ["adamw", "radam", "adafactor", "asgd"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "adafactor",
+        pytest.param("adamw", marks=pytest.mark.slow),
+        pytest.param("radam", marks=pytest.mark.slow),
+        pytest.param("asgd", marks=pytest.mark.slow),
+    ],
+)
 def test_backends_agree(name: str) -> None:
     assert_same(trained(ALL[name](), 4, "jax"), trained(ALL[name](), 4), 1e-10)
 

@@ -131,13 +131,13 @@ def test_the_parameters_are_those_of_the_formula(name: str) -> None:
     assert_same(ours(make(), start), by_hand(rule, start), 1e-11)
 
 
-@pytest.mark.parametrize("name", ["lamb", "muon"])
+@pytest.mark.parametrize("name", ["muon", pytest.param("lamb", marks=pytest.mark.slow)])
 def test_xla_agrees(name: str) -> None:
     make, rule, start = CASES[name]
     assert_same(ours(make(), start, "jax"), by_hand(rule, start), 1e-11)
 
 
-@pytest.mark.parametrize("rule", [None, "match_rms_adamw"])
+@pytest.mark.parametrize("rule", [None, pytest.param("match_rms_adamw", marks=pytest.mark.slow)])
 def test_muon_is_near_the_bfloat16_of_pytorch(rule: str | None) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is an optional oracle")
     found = ours(optim.muon(0.05, adjust_lr_fn=rule), MATRICES)

@@ -202,7 +202,14 @@ def test_a_resumed_run_is_the_uninterrupted_one(name: str) -> None:
         np.testing.assert_array_equal(array, wanted[key], err_msg=key)
 
 
-@pytest.mark.parametrize("name", ["lookahead", "ema", "sam"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sam",
+        pytest.param("lookahead", marks=pytest.mark.slow),
+        pytest.param("ema", marks=pytest.mark.slow),
+    ],
+)
 def test_backends_agree(name: str) -> None:
     assert_same(trained(WRAPPED[name](), 3, "jax"), trained(WRAPPED[name](), 3), 1e-10)
 
