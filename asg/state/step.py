@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any, Protocol, overload
 
 from asg.autodiff.api import grad, value_and_grad
@@ -11,7 +12,7 @@ from asg.core.dtype import as_dtype
 from asg.core.errors import GraphError, OperandError, ShapeError, StateError
 from asg.core.graph import Graph, is_state, placeholders
 from asg.core.origin import scope
-from asg.core.registry import public
+from asg.core.registry import call, public
 from asg.core.tensor import Tensor, TensorMethods
 from asg.core.tree import flatten, map_tree
 from asg.core.types import TensorType
@@ -41,9 +42,16 @@ class Optimizer(Protocol):
 class StepBuilder:
     """Call it with the types of the batch; it returns the step as a Graph."""
 
-    def __init__(self, forward: Callable[[Tensors], Tensors], model: Any, update: Any) -> None:
+    def __init__(
+        self,
+        forward: Callable[[Tensors], Tensors],
+        model: Any,
+        update: Any,
+        skip_nonfinite: bool = False,
+    ) -> None:
         """Made by `train_step` and `eval_step`."""
         self._forward, self._model, self._update = forward, model, update
+        self._skip_nonfinite = skip_nonfinite
 
     def __call__(self, **batch: Any) -> Graph:
         """The step for a batch of these types.
@@ -60,7 +68,22 @@ class StepBuilder:
             outputs = self._forward(feeds)
             if training:
                 self._update(outputs["loss"], _trained_with(self._model, trace.touched))
+            if self._skip_nonfinite:
+                outputs = {**outputs, "finite": _guard(trace, outputs["loss"])}
             return trace.close(outputs, "train_step" if training else "eval_step")
+
+
+def _guard(trace: StateTrace, loss: Tensor) -> Tensor:
+    """Whether the loss and all that was written are finite; else everything stays as it was."""
+    with scope("guard"):
+        values = [variable.read() for variable in trace.touched]
+        floats = [value for value in (loss, *values) if value.dtype.is_float]
+        finite = reduce(
+            lambda a, b: call("logical_and", a, b),
+            [call("all", call("isfinite", value)) for value in floats],
+        )
+        trace.keep_unless(finite)
+    return finite
 
 
 def as_input(name: str, spec: Any) -> Tensor:
@@ -89,6 +112,7 @@ def train_step(
     optimizer: Optimizer,
     loss: Callable[..., Any] | None = ...,
     metrics: Mapping[str, Any] | None = ...,
+    skip_nonfinite: bool = ...,
 ) -> StepBuilder: ...
 @public
 def train_step(
@@ -97,6 +121,7 @@ def train_step(
     optimizer: Optimizer,
     loss: Callable[..., Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
+    skip_nonfinite: bool = False,
 ) -> Any:
     """One training step as one pure graph: loss, gradients, update.
 
@@ -114,6 +139,8 @@ def train_step(
         loss: function of (prediction, target).
         metrics: by name, functions of (prediction, target), or streaming ones of `asg.metrics`;
             with a loss tensor: tensors.
+        skip_nonfinite: (for a model or function) a step whose loss or new values are not all
+            finite changes nothing; the result "finite" tells. Costs a pass over what is written.
 
     The trainable parameters of a module are trained; without a module, those that are used. A
     metric that returns a dict or tuple gives one result for each leaf (``name.leaf``).
@@ -126,9 +153,15 @@ def train_step(
     """
     _require_optimizer(optimizer)
     if isinstance(model, TensorMethods):
+        if skip_nonfinite:
+            raise OperandError("skip_nonfinite is for models and functions, not for a loss tensor")
         return _from_loss(as_tensor(model), optimizer, loss, metrics or {})
     forward = _forward(model, loss, metrics or {})
-    return StepBuilder(forward, model, lambda value, owned: apply_update(value, owned, optimizer))
+
+    def update(value: Tensor, owned: Sequence[Variable]) -> None:
+        apply_update(value, owned, optimizer)
+
+    return StepBuilder(forward, model, update, skip_nonfinite)
 
 
 @public

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from asg.core.convert import as_tensor
 from asg.core.errors import StateError
 from asg.core.graph import Graph, is_state, placeholders
+from asg.core.registry import call
 from asg.core.state_slot import StateSlot
 from asg.core.tensor import Tensor
 from asg.core.tree import flatten
@@ -94,6 +95,12 @@ class StateTrace:
     def write(self, variable: Variable, value: Tensor) -> None:
         """The value that later reads, and the end of the step, will see."""
         self._current[variable] = value
+
+    def keep_unless(self, condition: Tensor) -> None:
+        """Every variable written so far stays as it was where the bool scalar does not hold."""
+        for variable, value in self._current.items():
+            if value is not variable.leaf:
+                self._current[variable] = call("where", condition, value, variable.leaf)
 
     @property
     def touched(self) -> tuple[Variable, ...]:

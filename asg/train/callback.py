@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from asg.core.errors import OperandError
 
@@ -20,7 +20,13 @@ class Callback:
 
     A callback that remembers something also overrides `get_state` and `set_state` (plain JSON
     values), so that a resumed training goes on with it.
+
+    Attributes:
+        guards: True for one that needs steps which change nothing when they are not finite, and
+            which tell so by the result "finite".
     """
+
+    guards: ClassVar[bool] = False
 
     def on_train_begin(self, fit: Fit) -> None:
         """Before the first step, also of a resumed training."""

@@ -28,6 +28,7 @@ class Fit:
         epoch: the one being trained, from 1.
         step: training steps done, over all epochs.
         batch: those of this epoch.
+        arrays: what the last step was fed, in order.
         history: of the epochs that are done.
     """
 
@@ -39,6 +40,7 @@ class Fit:
         self.model, self.loader, self.validation = model, loader, validation
         self.epochs, self.callbacks = epochs, tuple(callbacks)
         self.epoch = self.step = self.batch = 0
+        self.arrays: list[Any] = []
         self.history = History()
         self._stopped = ""
         self._resumed_inside = False  # of an epoch: its first steps are done
@@ -110,7 +112,8 @@ class Fit:
         watching = [c for c in self.callbacks if type(c).on_step_end is not Callback.on_step_end]
         results: Mapping[str, Any] | None = None
         for batch in self.loader:
-            results = session(*arrays_of(batch, names, dtype))
+            self.arrays = arrays_of(batch, names, dtype)
+            results = session(*self.arrays)
             self.step += 1
             self.batch += 1
             for callback in watching:

@@ -93,6 +93,7 @@ class Model:
         }
         self.history = History()
         self._sessions: dict[str, Session] = {}
+        self._guarded = False
 
     # -- training ----------------------------------------------------------------------------------
 
@@ -140,6 +141,7 @@ class Model:
         loader = as_loader(data, batch_size, shuffle, self.seed, self.objective.dtype)
         self._learn_types(first_batch(loader))
         fit = Fit(self, loader, validation_data, epochs, require_callbacks(callbacks))
+        self._guard(any(callback.guards for callback in callbacks))
         if resume is not None:
             restore(fit, resume)
         self.history = fit.history
@@ -277,9 +279,16 @@ class Model:
             self._open(kind, self._graph_of(kind))
         return self._sessions[kind]
 
+    def _guard(self, guarded: bool) -> None:
+        """Training steps that change nothing when they are not finite, or ordinary ones."""
+        if guarded != self._guarded:
+            self._guarded = guarded
+            if "training" in self._sessions:
+                self._open("training", self._graph_of("training"))
+
     def _graph_of(self, kind: str) -> Graph:
         if kind == "training":
-            return self.objective.training(self.inputs, self.optimizer)
+            return self.objective.training(self.inputs, self.optimizer, self._guarded)
         if kind == "evaluation":
             return self.objective.evaluation(self.inputs)
         return self.objective.predicting(dict(list(self.inputs.items())[:-1]))

@@ -92,9 +92,11 @@ class Objective:
 
     # -- graphs ------------------------------------------------------------------------------------
 
-    def training(self, inputs: Mapping[str, TensorType], optimizer: Optimizer) -> Graph:
-        """Forward, backward and update."""
-        return train_step(self, optimizer=optimizer)(**inputs)
+    def training(
+        self, inputs: Mapping[str, TensorType], optimizer: Optimizer, guarded: bool = False
+    ) -> Graph:
+        """Forward, backward and update; guarded, a step that is not finite changes nothing."""
+        return train_step(self, optimizer=optimizer, skip_nonfinite=guarded)(**inputs)
 
     def evaluation(self, inputs: Mapping[str, TensorType]) -> Graph:
         """Loss and metrics in evaluation mode."""

@@ -297,3 +297,20 @@ def test_one_step_serves_every_batch_size(batch: int, backend: str) -> None:
     labels = np.arange(batch, dtype=np.int32) % 3
     losses = [float(session(images=images, labels=labels)["loss"]) for _ in range(3)]
     assert losses[2] < losses[0]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_a_step_that_is_not_finite_may_be_left_out(backend: str) -> None:
+    net = nn.Linear(2, 1)
+    step = asg.train_step(
+        net, loss=lambda y, t: asg.sqrt(y - t).mean(), optimizer=optim.adam(), skip_nonfinite=True
+    )(x=("n", 2), t=("n", 1))
+    session = asg.compile(step, backend=backend).start()
+    first = session.state_dict()
+    x = np.ones((3, 2), np.float32)
+    bad = session(x=x, t=np.full((3, 1), 9, np.float32))
+    assert np.isnan(bad["loss"]) and not bad["finite"]
+    for name, array in session.state_dict().items():
+        np.testing.assert_array_equal(array, first[name])
+    assert session(x=x, t=np.full((3, 1), -9, np.float32))["finite"]
+    assert session.state_dict()["optimizer.adam.count"] == 1

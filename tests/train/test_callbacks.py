@@ -12,13 +12,14 @@ import pytest
 
 import asg
 from asg import nn, optim
-from asg.core.errors import OperandError
+from asg.core.errors import Diverged, OperandError
 from asg.train import Callback, Fit
 from asg.train.callbacks import (
     CsvLogger,
     EarlyStopping,
     FeedPlateau,
     JsonlLogger,
+    NanWatch,
     PrintEpochs,
     SaveCheckpoints,
     Timing,
@@ -127,3 +128,38 @@ def test_a_resumed_training_goes_on_with_callbacks_and_logs(tmp_path: Path) -> N
     assert history.epochs == 5  # one epoch was waited before, two after
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3, 4, 5]
+
+
+def test_the_first_bad_step_is_named_and_changes_nothing() -> None:
+    def loss(prediction: asg.Tensor, target: asg.Tensor) -> asg.Tensor:
+        return asg.log(prediction - target).mean()
+
+    x = np.ones((6, 1), np.float32)
+    y = np.array([[-5], [-5], [-5], [-5], [9], [-5]], np.float32)
+    fitted = asg.Model(nn.Linear(1, 1), loss, optim.adam(0.01))
+    with pytest.raises(Diverged) as told:
+        fitted.fit((x, y), 3, batch_size=2, shuffle=False, callbacks=[NanWatch()])
+    message = str(told.value)
+    assert message.startswith("step 3 (batch 3 of epoch 1) is not finite")
+    assert "first nan is element [0, 0] of what was made by log at" in message
+    assert "test_callbacks.py" in message and "[loss]" in message
+    state = fitted.state_dict()
+    assert all(np.isfinite(array).all() for array in state.values())
+    assert state["optimizer.adam.count"] == 2
+
+
+def test_data_that_is_not_finite_is_named() -> None:
+    x, y = data()
+    x[5] = np.inf
+    with pytest.raises(Diverged, match=r"input 'x' at .* has inf at \[5, 0\]"):
+        model().fit((x, y), shuffle=False, callbacks=[NanWatch()])
+
+
+def test_a_watched_training_is_the_same_training() -> None:
+    watched, free = model(), model()
+    watched.fit(data(), 2)
+    watched.fit(data(), 2, callbacks=[NanWatch()])
+    free.fit(data(), 2)
+    free.fit(data(), 2)
+    for name, array in free.weights().items():
+        np.testing.assert_array_equal(array, watched.weights()[name])

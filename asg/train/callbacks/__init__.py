@@ -6,4 +6,5 @@ from asg.train.callbacks.logs import CsvLogger as CsvLogger
 from asg.train.callbacks.logs import JsonlLogger as JsonlLogger
 from asg.train.callbacks.logs import PrintEpochs as PrintEpochs
 from asg.train.callbacks.logs import Timing as Timing
+from asg.train.callbacks.nan_watch import NanWatch as NanWatch
 from asg.train.callbacks.plateau import FeedPlateau as FeedPlateau
