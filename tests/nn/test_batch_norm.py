@@ -23,8 +23,8 @@ LAYERS = [
 ]
 GRID: list[dict[str, Any]] = [
     {"momentum": momentum, "affine": affine, "track_running_stats": tracked}
-    for momentum, affine, tracked in product((0.1, 0.7, None), (True, False), (True, False))
-] + [{"eps": 0.5}, {"bias": False}, {"momentum": 0, "affine": False}]
+    for momentum, affine, tracked in product((0.7, None), (True, False), (True, False))
+] + [{}, {"eps": 0.5, "bias": False}, {"momentum": 0, "affine": False}]
 
 
 def batches(shape: tuple[int, ...], count: int = 3) -> list[np.ndarray[Any, Any]]:

@@ -17,7 +17,8 @@ torch = pytest.importorskip("torch", reason="PyTorch is an optional oracle")
 Array = np.ndarray[Any, Any]
 ROWS, WIDTH = 6, 3
 INDICES = np.array([[1, 4, 1], [2, 0, 2], [5, 2, 2], [0, 0, 0]])
-GRID = list(product([None, 2, -6], [None, 1.5], [2.0, 1.0, float("inf")], [False, True]))
+LIMITS = [(None, 2.0), (1.5, 2.0), (1.5, 1.0), (1.5, float("inf"))]
+GRID = [(row, *limit, flag) for row, limit, flag in product([None, 2, -6], LIMITS, [False, True])]
 
 
 @pytest.mark.parametrize("training", [True, False])

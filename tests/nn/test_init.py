@@ -102,9 +102,9 @@ def test_orthogonal(shape: tuple[int, ...], dtype: str, tolerance: float) -> Non
 
 
 def test_orthogonal_is_uniform() -> None:
-    draws = np.array([value(init.orthogonal(), 2, 2, seed=seed)[0, 0] for seed in range(200)])
-    assert abs(draws.mean()) < 0.15 and abs((draws**2).mean() - 0.5) < 0.08
-    assert 0.4 < (draws > 0).mean() < 0.6
+    draws = np.array([value(init.orthogonal(), 2, 2, seed=seed)[0, 0] for seed in range(80)])
+    assert abs(draws.mean()) < 0.2 and abs((draws**2).mean() - 0.5) < 0.1
+    assert 0.35 < (draws > 0).mean() < 0.65
 
 
 @pytest.mark.parametrize(
