@@ -123,7 +123,9 @@ def test_batch_and_time_may_be_symbolic(kind: str) -> None:
     check(kind, case | {"lengths": False, "state": False, "batch_first": False}, symbolic=True)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [*(pytest.param(kind, marks=pytest.mark.slow) for kind in ("RNN", "GRU")), "LSTM"]
+)
 def test_layers_run_on_xla(kind: str) -> None:
     case: dict[str, Any] = dict.fromkeys(AXES, True) | {"num_layers": 1}
     check(kind, case, symbolic=True, backend="jax")
