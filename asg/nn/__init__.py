@@ -47,6 +47,8 @@ from asg.nn.batch_norm import BatchNorm2d as BatchNorm2d
 from asg.nn.batch_norm import BatchNorm3d as BatchNorm3d
 from asg.nn.batch_norm import SyncBatchNorm as SyncBatchNorm
 from asg.nn.bilinear import Bilinear as Bilinear
+from asg.nn.blocks import FeedForward as FeedForward
+from asg.nn.blocks import Residual as Residual
 from asg.nn.cells import GRUCell as GRUCell
 from asg.nn.cells import LSTMCell as LSTMCell
 from asg.nn.cells import RNNCell as RNNCell
