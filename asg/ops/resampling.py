@@ -32,6 +32,7 @@ from asg.ops.shape import reshape
 Array = np.ndarray[Any, np.dtype[Any]]
 KERNELS = ("nearest", "nearest-exact", "linear", "cubic")
 CUBIC = -0.75  # PyTorch's coefficient of the cubic convolution kernel
+Tap = tuple[Tensor, Tensor | None]  # which element is read, and its weight (None is 1)
 
 
 class Resize(Op):
@@ -142,30 +143,52 @@ class GridSample(Op):
 
     def flops(self, inputs: tuple[TensorType, ...], outputs: tuple[TensorType, ...]) -> Dim:
         """A product and a sum for every element read; the places themselves are not counted."""
-        return outputs[0].size * (2 ** (1 + inputs[0].ndim - 2) if self.kernel == "linear" else 1)
+        taps = {"nearest": 1, "linear": 2, "cubic": 4}[self.kernel] ** (inputs[0].ndim - 2)
+        return outputs[0].size * (2 * taps if taps > 1 else 1)
 
     def decompose(self, x: Tensor, grid: Tensor) -> Tensor:
         wide, places = widened(x), widened(grid)
         spatial = x.ndim - 2
         flat = reshape(wide, (*x.shape[:2], -1))
         ends = reshape(places, (grid.shape[0], 1, -1, spatial))
-        along = [
-            self._place(ends[..., spatial - 1 - axis], x.shape[2 + axis]) for axis in range(spatial)
-        ]
+        along = [self._taps(ends[..., spatial - 1 - i], x.shape[2 + i]) for i in range(spatial)]
         total: Tensor | None = None
-        for corner in combinations((0, 1), repeat=spatial if self.kernel == "linear" else 0):
-            term = self._corner(flat, along, corner, x.shape[2:])
+        for taps in combinations(*along):
+            term = _read(flat, taps, x.shape[2:])
             total = term if total is None else total + term
         assert total is not None
         return reshape(total, self.infer(x.type, grid.type).shape).astype(x.dtype)
 
-    def _place(self, ends: Tensor, size: Dim) -> Tensor:
-        """A coordinate from -1 to 1 as a place counted in elements, brought inside if asked."""
+    def _taps(self, ends: Tensor, size: Dim) -> list[Tap]:
+        """The elements along an axis that places from -1 to 1 read."""
         count = _number(size, ends)
         if self.align_corners:
             place = (ends + 1) * ((count - 1) / 2)
         else:
             place = ((ends + 1) * count - 1) / 2
+        if self.kernel == "cubic":  # not the place is brought inside, but what it reads
+            low = floor(place)
+            weights = _cubic_weights(place - low)
+            return [
+                self._tap(low + k, w, size) for k, w in zip((-1, 0, 1, 2), weights, strict=True)
+            ]
+        place = self._inside(place, size)
+        if self.kernel == "nearest":
+            return [self._tap(round(place), None, size)]
+        return [self._tap(w, 1 - abs(place - w), size) for w in (floor(place), floor(place) + 1)]
+
+    def _tap(self, whole: Tensor, weight: Tensor | None, size: Dim) -> Tap:
+        count = _number(size, whole)
+        if self.kernel == "cubic":
+            whole = self._inside(whole, size)
+        if self.padding == "zeros":
+            inside = ((whole >= 0) & (whole <= count - 1)).astype(whole.dtype)
+            weight = inside if weight is None else weight * inside
+        return where(isnan(whole), 0, clip(whole, 0, count - 1)).astype(int32), weight
+
+    def _inside(self, place: Tensor, size: Dim) -> Tensor:
+        """A place counted in elements, brought inside if that is how padding is meant."""
+        count = _number(size, place)
         if self.padding == "reflection":
             place = self._reflected(place, count, size)
         return place if self.padding == "zeros" else clip(place, 0, count - 1)
@@ -178,27 +201,26 @@ class GridSample(Op):
         folded = remainder(abs(place - low), 2 * span)
         return where(folded <= span, folded, 2 * span - folded) + low
 
-    def _corner(
-        self, flat: Tensor, along: Sequence[Tensor], corner: Sequence[int], sizes: Sequence[Dim]
-    ) -> Tensor:
-        """The element at one corner around the places, times its weight."""
-        index: Tensor | None = None
-        weight: Tensor | None = None
-        for axis, (place, size) in enumerate(zip(along, sizes, strict=True)):
-            whole = floor(place) + corner[axis] if corner else round(place)
-            count = _number(size, place)
-            if corner:
-                share = 1 - abs(place - whole)
-                weight = share if weight is None else weight * share
-            inside = (whole >= 0) & (whole <= count - 1)
-            if self.padding == "zeros":
-                share = inside.astype(place.dtype)
-                weight = share if weight is None else weight * share
-            number = where(isnan(whole), 0, clip(whole, 0, count - 1)).astype(int32)
-            index = number if index is None else index * _count(size) + number
-        assert index is not None
-        value = take_along_axis(flat, index, 2)
-        return value if weight is None else value * weight
+
+def _cubic_weights(t: Tensor) -> list[Tensor]:
+    """Of the elements at -1, 0, 1 and 2 for a place between the middle two; see `_cubic`."""
+    a, back = CUBIC, 1 - t
+    near = [((a + 2) * each - (a + 3)) * each * each + 1 for each in (t, back)]
+    far = [((a * each - 5 * a) * each + 8 * a) * each - 4 * a for each in (t + 1, back + 1)]
+    return [far[0], near[0], near[1], far[1]]
+
+
+def _read(flat: Tensor, taps: Sequence[Tap], sizes: Sequence[Dim]) -> Tensor:
+    """One element for every place, times its weight."""
+    index: Tensor | None = None
+    weight: Tensor | None = None
+    for (number, share), size in zip(taps, sizes, strict=True):
+        index = number if index is None else index * _count(size) + number
+        if share is not None:
+            weight = share if weight is None else weight * share
+    assert index is not None
+    value = take_along_axis(flat, index, 2)
+    return value if weight is None else value * weight
 
 
 def _count(size: Dim) -> Any:
@@ -306,25 +328,36 @@ def grid_sample(
         x: floating, [N, C, *spatial]; sizes may be symbolic.
         grid: floating; the last axis holds coordinates from -1 to 1, that of the last spatial
             axis first, as `affine_grid` gives them.
-        mode: "bilinear" (also "linear", "trilinear") or "nearest" (halves to even).
+        mode: "bilinear" (also "linear", "trilinear"), "nearest" (halves to even) or "bicubic" (for
+            other than two spatial axes "cubic"; coefficient -0.75): it reads four elements along
+            each axis, and what lies outside of them is brought inside, not the place itself.
         padding_mode: outside are "zeros", the "border" pixel, or the "reflection" of the image.
         align_corners: whether -1 and 1 are the centres of the border pixels, or their borders.
 
     Raises:
         ShapeError: the grid does not fit x.
-        OperandError: an unknown mode (bicubic included) or padding mode.
+        OperandError: an unknown mode or padding mode.
+
+    Source: R. Keys, "Cubic convolution interpolation", 1981.
 
     >>> import asg
     >>> x = asg.constant([[[[0.0, 4.0]]]])
     >>> asg.run(asg.grid_sample(x, [[[[0.0, 0.0], [0.5, 0.0]]]])).tolist()
     [[[[2.0, 4.0]]]]
     """
-    kernels = {"bilinear": "linear", "trilinear": "linear", "linear": "linear"}
-    kernel = kernels.get(mode, mode)
-    if kernel not in ("linear", "nearest"):
-        raise TypeProblem(f"mode is {mode!r}", "choose bilinear or nearest", OperandError)
+    kernel = _grid_kernel(mode, as_tensor(x).ndim - 2)
     if padding_mode not in ("zeros", "border", "reflection"):
         raise TypeProblem(
             f"padding_mode is {padding_mode!r}", "choose zeros, border or reflection", OperandError
         )
     return GridSample(kernel, padding_mode, bool(align_corners))(x, grid)
+
+
+def _grid_kernel(mode: str, spatial: int) -> str:
+    kernels = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
+    kernel = kernels.get(mode, mode)
+    if kernel not in ("nearest", "linear", "cubic"):
+        raise TypeProblem(f"mode is {mode!r}", "choose bilinear, bicubic or nearest", OperandError)
+    if mode == "bicubic" and spatial != 2:
+        raise TypeProblem(f"bicubic is for 2 spatial axes, x has {spatial}", "say 'cubic'")
+    return kernel

@@ -61,6 +61,22 @@ def test_samples_at_places(spatial: int, mode: str, padding: str, align: bool) -
     )
 
 
+@pytest.mark.parametrize("align", [False, True])
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+def test_cubic_samples_as_in_pytorch(padding: str, align: bool) -> None:
+    """PyTorch has no second derivative of it; the contract test compares that with differences."""
+    functional = pytest.importorskip("torch").nn.functional
+    options: dict[str, Any] = {"mode": "bicubic", "padding_mode": padding, "align_corners": align}
+    generator = np.random.default_rng(2)
+    x, grid = generator.normal(size=(2, 2, 5, 3)), generator.uniform(-2.4, 2.4, size=(2, 3, 4, 2))
+    for backend in ("numpy", "jax")[: 1 + align * (padding == "reflection")]:
+        assert_as_pytorch(
+            lambda x, g: asg.grid_sample(x, g, **options),
+            lambda x, g: functional.grid_sample(x, g, **options),
+            [x, grid], 1, backend,
+        )  # fmt: skip
+
+
 X = asg.input("x", (1, 2, 3, 4))
 REFUSED: list[tuple[Any, type[Exception], str]] = [
     (lambda: asg.resize(asg.input("x", (2, 3)), 4), ShapeError, "no spatial axes"),
@@ -77,7 +93,8 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (lambda: asg.resize(asg.input("x", (1, 1, 4), "int32"), 2, mode="linear"), DtypeError, "float"),
     (lambda: asg.grid_sample(X, asg.input("g", (1, 2, 2, 3))), ShapeError, "no 2 coordinates"),
     (lambda: asg.grid_sample(X, asg.input("g", (2, 2, 2, 2))), ShapeError, "differ in N"),
-    (lambda: asg.grid_sample(X, asg.input("g", (1, 2, 2, 2)), "bicubic"), OperandError, "mode is"),
+    (lambda: asg.grid_sample(X, asg.input("g", (1, 2, 2, 2)), "area"), OperandError, "mode is"),
+    (lambda: asg.grid_sample(X[0], asg.input("g", (2, 2, 1)), "bicubic"), ShapeError, "for 2 spat"),
     (lambda: asg.grid_sample(X, asg.input("g", (1, 2, 2, 2)), padding_mode="same"), OperandError,
      "padding_mode is"),
 ]  # fmt: skip

@@ -63,6 +63,24 @@ def _sampled(padding: str, nearest: bool = False) -> Callable[..., Any]:
     return value
 
 
+def _cubically(padding: str) -> Callable[..., Any]:
+    """[N, C, W] place by place, from the powers of Keys' kernel; corners aligned."""
+
+    def value(x: Array, grid: Array) -> Array:
+        result = np.zeros((*x.shape[:2], grid.shape[1]))
+        for n, p in np.ndindex(*grid.shape[:2]):
+            at = (grid[n, p, 0] + 1) / 2 * (x.shape[2] - 1)
+            for pixel in range(int(np.floor(at)) - 1, int(np.floor(at)) + 3):
+                d = abs(at - pixel)
+                near, far = 1.25 * d**3 - 2.25 * d**2 + 1, -0.75 * (d**3 - 5 * d**2 + 8 * d - 4)
+                inside = min(max(pixel, 0), x.shape[2] - 1)
+                if padding == "border" or inside == pixel:
+                    result[n, :, p] += x[n, :, inside] * (near if d <= 1 else far)
+        return result
+
+    return value
+
+
 GRID = np.random.default_rng(7).uniform(-1.3, 1.3, size=(2, 3, 2, 2))
 
 register_samples(
@@ -84,6 +102,12 @@ register_samples(
                _sampled("border"), (("n", 1, 3, 4), ("n", "a", 2, 2))),
         Sample(GridSample("nearest", "zeros", True), (_numbers(2, 1, 3, 4), GRID),
                _sampled("zeros", True), None),
+        Sample(GridSample("cubic", "border", True), (_numbers(2, 1, 5), GRID[:, :, 0, :1]),
+               _cubically("border"), (("n", "c", "w"), ("n", "a", 1))),
+        Sample(GridSample("cubic", "zeros", True), (_numbers(2, 1, 5), GRID[:, :, 0, :1]),
+               _cubically("zeros"), None),
+        Sample(GridSample("cubic", "reflection"), (_numbers(2, 1, 3, 4)[:1], GRID[:1, :2, :1]),
+               None, (("n", 1, "h", 4), ("n", "a", 1, 2))),
         Sample(GridSample("linear", "reflection"), (_numbers(2, 1, 3, 4), GRID), None,
                (("n", 1, "h", 4), ("n", "a", 2, 2))),
     ]
