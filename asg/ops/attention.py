@@ -19,6 +19,7 @@ from asg.core.types import (
     broadcast_shapes,
     normalize_axis,
     require_equal,
+    require_less_equal,
 )
 from asg.ops.activation import AlongAxis
 from asg.ops.cast import stop_gradient
@@ -107,6 +108,7 @@ class ScaledDotProductAttention(Op):
                 raise TypeProblem(f"{name} {each} needs {fewest} axes at least", "reshape it")
         require_equal(key.shape[-1], query.shape[-1], "key and query differ in features")
         require_equal(value.shape[-2], key.shape[-2], "value and key differ in length")
+        require_less_equal(1, key.shape[-2], "there are no keys to attend to")
         if not self.grouped:
             leading = broadcast_shapes(*(each.shape[:-2] for each in (query, key, value)))
             return (*leading, query.shape[-2], key.shape[-2])

@@ -11,7 +11,7 @@ from asg.core.errors import OperandError
 from asg.core.op import Op
 from asg.core.registry import public
 from asg.core.tensor import Tensor
-from asg.core.types import TensorType, TypeProblem, normalize_axis
+from asg.core.types import TensorType, TypeProblem, normalize_axis, require_less_equal
 from asg.ops.activation import softplus
 from asg.ops.cast import stop_gradient
 from asg.ops.compare import equal, greater, isinf, less, logical_and
@@ -144,6 +144,7 @@ class NllLoss(Op):
             )
         x, target = operands[:2]
         x.require_float().require_axis(self.axis)
+        require_less_equal(1, x.shape[self.axis], "there are no classes")
         target.require_integer("target")
         require_index("ignore_index", self.ignore_index, target.dtype)
         wanted = without_axis(x.shape, self.axis)

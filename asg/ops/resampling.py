@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from asg.core.convert import as_tensor
-from asg.core.dim import Dim
+from asg.core.dim import Dim, product
 from asg.core.dtype import int32
 from asg.core.errors import OperandError
 from asg.core.op import Op
@@ -149,8 +149,8 @@ class GridSample(Op):
     def decompose(self, x: Tensor, grid: Tensor) -> Tensor:
         wide, places = widened(x), widened(grid)
         spatial = x.ndim - 2
-        flat = reshape(wide, (*x.shape[:2], -1))
-        ends = reshape(places, (grid.shape[0], 1, -1, spatial))
+        flat = reshape(wide, (*x.shape[:2], product(x.shape[2:])))
+        ends = reshape(places, (grid.shape[0], 1, product(grid.shape[1:-1]), spatial))
         along = [self._taps(ends[..., spatial - 1 - i], x.shape[2 + i]) for i in range(spatial)]
         total: Tensor | None = None
         for taps in combinations(*along):

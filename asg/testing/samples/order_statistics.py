@@ -41,6 +41,8 @@ register_samples([
            (("b", "n"),)),
     Sample(Quantile((0, 2), True, (0.77,)), (CUBE,), _quantile((0.77,), (0, 2), True),
            (("a", "b", "c"),)),
+    Sample(Quantile((0,), False, (0.25, 0.6)), (np.array([2.0, 1.0, 2.0, 2.0, 5.0]),),
+           _quantile((0.25, 0.6), (0,)), (("n",),), differentiate=(), label="ties"),
     Sample(Quantile((0,), False, (0.5,)), (X[:1, 0],), _quantile((0.5,), (0,)), (("n",),),
            label="one element"),
     Sample(CountNonzero((1,)), (SPARSE,), _count((1,)), (("b", "n"),)),

@@ -51,6 +51,8 @@ def tie_share(op: ops.TieShare, x: jax.Array, y: jax.Array) -> jax.Array:
     So x is not compared with y. Indices are what they are, and operands of a conditional are
     computed once: within a branch, all uses of them agree.
     """
+    if x.size == 0:
+        return x
     kept = [axis for axis in range(x.ndim) if axis not in op.axis]
     order = (*kept, *op.axis)
     count = product(x.shape[axis] for axis in op.axis)
