@@ -36,9 +36,13 @@ from asg.nn.models.gpt import gpt2 as gpt2
 from asg.nn.models.gpt import gpt2_large as gpt2_large
 from asg.nn.models.gpt import gpt2_medium as gpt2_medium
 from asg.nn.models.gpt import gpt2_xl as gpt2_xl
+from asg.nn.models.lstm_language_model import LSTMLanguageModel as LSTMLanguageModel
+from asg.nn.models.mamba_language_model import MambaConfig as MambaConfig
+from asg.nn.models.mamba_language_model import MambaLM as MambaLM
 from asg.nn.models.text import Seq2SeqTransformer as Seq2SeqTransformer
 from asg.nn.models.text import TransformerClassifier as TransformerClassifier
 from asg.nn.models.text import TransformerLM as TransformerLM
+from asg.nn.models.translation import AttentionSeq2Seq as AttentionSeq2Seq
 from asg.nn.models.vision_transformer import VisionTransformer as VisionTransformer
 from asg.nn.models.vision_transformer import vit_b_16 as vit_b_16
 from asg.nn.models.vision_transformer import vit_b_32 as vit_b_32

@@ -66,8 +66,9 @@ def require_multiple(config: object, many: str, few: str) -> None:
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """``[..., time, features]`` to ``[..., heads, time, features / heads]``."""
     features = x.shape[-1]
-    split: Tensor = x.reshape((*x.shape[:-1], heads, features // heads))
-    return call("swapaxes", split, -3, -2)
+    split = x.reshape((*x.shape[:-1], heads, features // heads))
+    swapped: Tensor = call("swapaxes", split, -3, -2)
+    return swapped
 
 
 def merge_heads(x: Tensor) -> Tensor:
@@ -84,12 +85,12 @@ def require_tokens(model: str, tokens: Any) -> Tensor:
         ShapeError: another number of axes.
         DtypeError: not integers.
     """
-    tokens = as_tensor(tokens)
-    if tokens.ndim != 2:
-        raise ShapeError(f"{model} takes tokens [batch, time], given {tokens.type}")
-    if not tokens.dtype.is_integer:
-        raise DtypeError(f"{model} takes integers as tokens, given {tokens.type}")
-    return tokens
+    given = as_tensor(tokens)
+    if given.ndim != 2:
+        raise ShapeError(f"{model} takes tokens [batch, time], given {given.type}")
+    if not given.dtype.is_integer:
+        raise DtypeError(f"{model} takes integers as tokens, given {given.type}")
+    return given
 
 
 def mask_of_keys(mask: Any) -> Tensor | None:
