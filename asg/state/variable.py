@@ -127,7 +127,9 @@ class Variable(TensorMethods):
 
 def _fixed(name: str, value: Any, wanted: TensorType) -> Initialiser:
     """An initialiser that always gives the same numbers."""
-    array = as_array(value).copy()  # what the caller does to it later is no business of ours
+    listed = isinstance(value, list | tuple)  # numbers of Python take the variable's dtype
+    # A copy: what the caller does to it later is no business of ours.
+    array = as_array(value, wanted.dtype if listed else None).copy()
     if array.ndim and array.shape != wanted.shape:
         raise ShapeError(f"variable {name!r} is {wanted}, its initial array has {array.shape}")
 

@@ -406,6 +406,11 @@ def _looped(x: Any) -> Any:
 
 
 WITHOUT_OPERANDS: dict[str, tuple[Callable[[], Any], Any]] = {
+    "arange": (lambda: asg.arange(7, -2, -3), np.arange(7, -2, -3, dtype=np.int32)),
+    "eye": (lambda: asg.eye(3, 4, k=-1, dtype="int8"), np.eye(3, 4, -1, np.int8)),
+    "linspace": (
+        lambda: asg.linspace(-1.5, 2.0, 7, "float64"), np.linspace(-1.5, 2.0, 7),
+    ),
     "ones": (lambda: asg.ones((2, 3), "int8"), np.ones((2, 3), np.int8)),
     "zeros": (lambda: asg.zeros((2, 0)), np.zeros((2, 0), np.float32)),
     "random_key": (lambda: asg.random_key(2**32 + 5), np.array([1, 5], np.uint32)),

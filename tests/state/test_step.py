@@ -314,3 +314,9 @@ def test_a_step_that_is_not_finite_may_be_left_out(backend: str) -> None:
         np.testing.assert_array_equal(array, first[name])
     assert session(x=x, t=np.full((3, 1), -9, np.float32))["finite"]
     assert session.state_dict()["optimizer.adam.count"] == 1
+
+
+def test_a_list_of_first_values_keeps_the_digits_of_wide_variables() -> None:
+    wide = asg.parameter("w", (2,), init=[-1.2, 1.0], dtype="float64")
+    session = asg.compile(asg.Graph(w=wide.leaf)).start()
+    assert session.state_dict()["w"].tolist() == [-1.2, 1.0]
