@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import floor
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 
 from asg.core.errors import OperandError
-from asg.data.order import permutation
+from asg.data.checks import require_indices
+from asg.data.examples import Examples, Joined
+from asg.data.files import FileDataset
+from asg.data.named import named_example, stacked
+from asg.data.order import Array
 
-Array = np.ndarray[Any, Any]
-SPLIT_STREAM = 0  # epochs are streams 1, 2, ...: a split never repeats the order of an epoch
 
-
-class Dataset:
+class Dataset(Examples):
     """Arrays by name whose first axis counts the examples.
 
     Every array is made C-contiguous once, so that batches can be fed as they are.
@@ -47,6 +47,42 @@ class Dataset:
             listed = ", ".join(f"{key} {length}" for key, length in lengths.items())
             raise OperandError(f"the arrays differ in length: {listed}")
 
+    @classmethod
+    def from_examples(cls, examples: Examples) -> Dataset:
+        """All examples of a lazy data set (mapped, joined, in files), held in memory.
+
+        >>> lazy = Dataset({"x": np.arange(3)}).map(lambda batch: {"x": batch["x"] + 1})
+        >>> Dataset.from_examples(lazy)
+        <dataset unnamed: 3 x x int64[]>
+        """
+        if not isinstance(examples, Examples):
+            raise OperandError(f"from_examples takes a data set, given {type(examples).__name__}")
+        return cls(examples.take(np.arange(len(examples))), examples.name, examples.source)
+
+    @classmethod
+    def from_iterable(cls, iterable: Iterable[Any], names: Sequence[str] = ()) -> Dataset:
+        """Everything an iterable (a generator, say) gives, read once and held in memory.
+
+        Args:
+            iterable: of examples: dicts of arrays or numbers, or, with ``names``, tuples or values.
+            names: of the entries of each tuple.
+
+        Raises:
+            OperandError: no example; names or shapes that differ between examples.
+
+        >>> Dataset.from_iterable(((i, i % 2) for i in range(4)), names=("x", "y"))
+        <dataset unnamed: 4 x x int64[], y int64[]>
+        """
+        return cls(stacked([named_example(each, names) for each in iterable]))
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, Any], name: str = "") -> FileDataset:
+        """Arrays in ``.npy`` files, which may be larger than the memory: batches read their rows.
+
+        See `FileDataset`.
+        """
+        return FileDataset(files, name)
+
     def __len__(self) -> int:
         """Number of examples."""
         return len(next(iter(self.arrays.values())))
@@ -55,38 +91,40 @@ class Dataset:
         """The examples at an int, a slice or an array of indices, by name, C-contiguous."""
         return {key: np.asarray(array[index], order="C") for key, array in self.arrays.items()}
 
-    def split(self, fraction: float, seed: int = 0) -> tuple[Dataset, Dataset]:
-        """Two data sets without common examples, drawn at random; the same for the same seed.
+    def take(self, indices: Array) -> dict[str, Array]:
+        """The examples at positions, by name."""
+        return self[indices]
 
-        Args:
-            fraction: of the examples that the first one gets, rounded down; 0 < fraction < 1.
-            seed: a non-negative int.
+    def subset(self, indices: Any) -> Dataset:
+        """The examples at these positions (or where a mask is True), copied."""
+        return Dataset(self[require_indices(indices, len(self))], self.name, self.source)
 
-        Raises:
-            OperandError: the fraction is out of range or leaves one side empty.
-
-        >>> whole = Dataset({"x": np.arange(10)})
-        >>> train, test = whole.split(0.8, seed=0)
-        >>> len(train), len(test)
-        (8, 2)
-        """
-        if isinstance(fraction, bool) or not isinstance(fraction, int | float | np.floating):
-            raise OperandError(f"fraction={fraction!r} is not a number")
-        if not 0.0 < fraction < 1.0:
-            raise OperandError(f"fraction={fraction} is not between 0 and 1")
-        # The tolerance: 0.29 * 100 is 28.999999999999996, and 29 is meant.
-        first = floor(float(fraction) * len(self) + 1e-9)
-        if first in (0, len(self)):
-            raise OperandError(
-                f"fraction={fraction} of {len(self)} examples leaves one side of the split empty"
-            )
-        order = permutation(len(self), seed, SPLIT_STREAM)
-        return self._part(order[:first]), self._part(order[first:])
-
-    def _part(self, index: Array) -> Dataset:
-        return Dataset(self[index], self.name, self.source)
+    def split(
+        self, fraction: float | Sequence[float], seed: int = 0, stratify: str | None = None
+    ) -> tuple[Dataset, ...]:
+        """See `Examples.split`; the parts are copies."""
+        return cast("tuple[Dataset, ...]", super().split(fraction, seed, stratify))
 
     def __repr__(self) -> str:
         """``<dataset digits: 1797 x images float32[64], labels int32[]>``."""
         kinds = ", ".join(f"{k} {a.dtype}{list(a.shape[1:])}" for k, a in self.arrays.items())
         return f"<dataset {self.name or 'unnamed'}: {len(self)} x {kinds}>"
+
+
+def concat(parts: Sequence[Examples]) -> Examples:
+    """Data sets one after the other: in memory if all are, else a view that reads from each.
+
+    Raises:
+        OperandError: no part; parts whose arrays differ in names (also in shapes and dtypes, for
+            those in files as soon as a batch meets both).
+
+    >>> concat([Dataset({"x": np.arange(2)}), Dataset({"x": np.arange(3)})])
+    <dataset unnamed: 5 x x int64[]>
+    """
+    if not parts:
+        raise OperandError("concat needs at least one data set")
+    for part in parts:
+        if not isinstance(part, Examples):
+            raise OperandError(f"concat takes data sets, given {type(part).__name__}")
+    joined = Joined(parts)
+    return Dataset.from_examples(joined) if all(isinstance(p, Dataset) for p in parts) else joined

@@ -71,12 +71,13 @@ class Average:
 def _split(config: TrainConfig) -> tuple[Dataset, Dataset]:
     dataset = load(config.dataset)
     try:
-        return dataset.split(1.0 - config.test_fraction, config.seed)
+        train, test = dataset.split(1.0 - config.test_fraction, config.seed)
     except OperandError:
         raise ConfigError(
             f"test_fraction: {config.test_fraction} of {len(dataset)} examples "
             "leaves none for training or none for testing"
         ) from None
+    return train, test
 
 
 class Training:
