@@ -141,6 +141,8 @@ register_samples(
                differentiate=(), label="outside"),
         Sample(ScatterShare(0), ROWS, _share(False), SYMBOLIC),
         Sample(ScatterShare(0), NO_INDEX, _share(False), None, label="no index"),
+        Sample(ScatterShare(0), (np.array([NAN, 1.0]), NO_INDEX[1], np.zeros(0)), _share(False),
+               None, label="no index, NaN"),
     ]
 )  # fmt: skip
 

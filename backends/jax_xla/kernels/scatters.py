@@ -51,7 +51,7 @@ def scatter_share(
 ) -> tuple[jax.Array, jax.Array]:
     """Within a branch of a conditional all uses of an operand agree; see `tie_share`."""
     if x.size == 0 or updates.size == 0:  # every update is outside, if there are any
-        return jnp.ones_like(x), jnp.full_like(updates, missing(x))
+        return jnp.where(jnp.isnan(x), x, jnp.ones_like(x)), jnp.full_like(updates, missing(x))
     places, inside = places_of(indices, x.shape[op.axis])
     ordinary = inside.all() & ~jnp.isnan(x).any() & ~jnp.isnan(updates).any()
     plain, marked = partial(_shares, op), partial(_shares_with_nan, op)
