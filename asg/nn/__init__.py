@@ -4,8 +4,6 @@ from asg.nn import functional as functional
 from asg.nn import init as init
 from asg.nn import models as models
 from asg.nn import utils as utils
-from asg.nn import models as models
-from asg.nn import utils as utils
 from asg.nn.activation import CELU as CELU
 from asg.nn.activation import ELU as ELU
 from asg.nn.activation import GELU as GELU
