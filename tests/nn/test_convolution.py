@@ -77,8 +77,14 @@ def test_transposes_are_pytorchs(spatial: int, options: Options, batched: bool) 
     assert_like_pytorch(*layers("ConvTranspose", spatial, options), [x], symbolic_batch=batched)
 
 
-@pytest.mark.parametrize("kind", ["Conv", "ConvTranspose"])
-@pytest.mark.parametrize("spatial", [1, 2, 3])
+ALL_KINDS = [(kind, spatial) for kind in ("Conv", "ConvTranspose") for spatial in (1, 2, 3)]
+QUICK_ON_XLA = [("Conv", 2), ("ConvTranspose", 1)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spatial"),
+    [pytest.param(*c, marks=[] if c in QUICK_ON_XLA else [pytest.mark.slow]) for c in ALL_KINDS],
+)
 def test_xla_agrees(kind: str, spatial: int) -> None:
     options = {"stride": 2, "padding": 1, "groups": 2} | (
         {"padding_mode": "circular"} if kind == "Conv" else {"output_padding": 1}

@@ -71,14 +71,11 @@ class Row:
     slow_on_xla: bool = False
 
 
-def vision(
-    name: str, make: Callable[..., nn.Module], parameters: int, slow_on_xla: bool = True,
-    **small: Any,
-) -> Row:  # fmt: skip
+def vision(name: str, make: Callable[..., nn.Module], parameters: int, **small: Any) -> Row:
     """A classifier of images with torchvision's arguments, made small by more of them."""
     return Row(
         name, make, parameters, (IMAGES,), lambda: make(num_classes=10, **small),
-        (Feed((3, 32, 32)),), rate=0.003, slow_on_xla=slow_on_xla,
+        (Feed((3, 32, 32)),), rate=0.003, slow_on_xla=True,
     )  # fmt: skip
 
 
@@ -89,7 +86,7 @@ TABLE: list[Row] = [
     Row("LeNet-5 of 32 x 32", lambda: models.LeNet5(padding=0), 61_706, (Feed((1, 32, 32)),),
         lambda: models.LeNet5(padding=0, activation=nn.ReLU, pool=nn.MaxPool2d),
         (Feed((1, 32, 32)),), slow_on_xla=True),
-    vision("VGG-11", models.vgg11, 132_863_336, False, width_mult=0.0625, dropout=0.1),
+    vision("VGG-11", models.vgg11, 132_863_336, width_mult=0.0625, dropout=0.1),
     vision("VGG-11 with norm", models.vgg11_bn, 132_868_840, width_mult=0.0625),
     vision("VGG-16", models.vgg16, 138_357_544, width_mult=0.0625, dropout=0.1),
     vision("VGG-16 with norm", models.vgg16_bn, 138_365_992, width_mult=0.0625),
