@@ -32,9 +32,10 @@ OWNERS = {
     "graphviz": "asg.visualizer",
     "pygraphviz": "asg.visualizer",
     "sklearn": "asg.data",
+    "huggingface_hub": "asg.io",
 }
 # So slow to import that even the owner does so inside the function that needs it.
-ALWAYS_LAZY = frozenset({"sklearn"})
+ALWAYS_LAZY = frozenset({"sklearn", "huggingface_hub"})
 
 
 def _allowed() -> dict[str, frozenset[str]]:
