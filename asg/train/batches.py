@@ -9,7 +9,7 @@ import numpy as np
 
 from asg.core.dtype import DType
 from asg.core.errors import FeedError, OperandError
-from asg.data import DataLoader, Dataset
+from asg.data import DataLoader, Dataset, Examples
 
 Array = np.ndarray[Any, Any]
 Batch = Mapping[str, Array]
@@ -26,11 +26,12 @@ class Batches(Protocol):
         """How many there are in an epoch."""
 
 
-def as_dataset(data: Any, fallback: DType) -> Dataset:
-    """Arrays by name, in order, the target last, in the dtypes of graphs.
+def as_dataset(data: Any, fallback: DType) -> Examples:
+    """Examples by name, in order, the target last; arrays in memory in the dtypes of graphs.
 
     Args:
-        data: a `Dataset`, a mapping of arrays, a tuple or list of arrays, or one array.
+        data: `Examples`, which stay as they are when they are no arrays in memory (their batches
+            are converted), a mapping of arrays, a tuple or list of arrays, or one array.
         fallback: the floating dtype of the model; wider floats are converted to it.
 
     Raises:
@@ -38,10 +39,10 @@ def as_dataset(data: Any, fallback: DType) -> Dataset:
     """
     if isinstance(data, Dataset):
         arrays = dict(data.arrays)
-    elif isinstance(data, Mapping):
-        arrays = dict(data)
+    elif isinstance(data, Examples):
+        return data
     else:
-        arrays = named(data)
+        arrays = dict(data) if isinstance(data, Mapping) else named(data)
     return Dataset({name: converted(array, fallback) for name, array in arrays.items()})
 
 
@@ -83,7 +84,7 @@ def as_loader(
         return data
     if isinstance(data, list) and data and isinstance(data[0], tuple | Mapping):
         return data  # a list of batches, as any iterable with a length
-    is_data = isinstance(data, Dataset | Mapping | Sequence) or hasattr(data, "__array__")
+    is_data = isinstance(data, Examples | Mapping | Sequence) or hasattr(data, "__array__")
     if not is_data and isinstance(data, Batches):
         return data
     if not is_data:

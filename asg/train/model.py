@@ -155,7 +155,8 @@ class Model:
         if isinstance(data, DataLoader):
             raise OperandError("validation_split divides data sets; divide before the loader")
         whole = as_dataset(data, self.objective.dtype)
-        return whole.split(1.0 - share, self.seed)
+        training, held_out = whole.split(1.0 - share, self.seed)
+        return training, held_out
 
     def train_on_batch(self, *arrays: Any, **named_arrays: Any) -> dict[str, float]:
         """One training step on these arrays, the target last; its loss, waited for."""

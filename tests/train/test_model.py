@@ -308,3 +308,14 @@ def test_reprs() -> None:
     assert "fc1: Linear" in fitted.summary() and "batch" in fitted.summary()
     assert repr(history).startswith("<history of 2 epochs: loss ")
     assert history._repr_html_().startswith("<svg")
+
+
+def test_examples_that_are_no_arrays_in_memory() -> None:
+    """A view that computes its examples is trained on batch by batch, as the arrays would be."""
+    x, y = examples()
+    whole = data.Dataset({"x": x, "y": y})
+    halved = whole.map(lambda batch: {**batch, "x": batch["x"] * 0.5})
+    fitted, plain = model(), model()
+    fitted.fit(halved, 2, validation_split=0.2)
+    plain.fit((x * np.float32(0.5), y), 2, validation_split=0.2)
+    assert fitted.history.history == plain.history.history
