@@ -1,5 +1,10 @@
 """Data sets and batches. Nothing here needs a compiler: only NumPy and the standard library."""
 
+from asg.data.augment import color_jitter as color_jitter
+from asg.data.augment import cutout as cutout
+from asg.data.augment import random_crop as random_crop
+from asg.data.augment import random_horizontal_flip as random_horizontal_flip
+from asg.data.augment import random_rotation as random_rotation
 from asg.data.catalogue import load as load
 from asg.data.catalogue import names as names
 from asg.data.collate import pad_batch as pad_batch
@@ -11,6 +16,8 @@ from asg.data.examples import Examples as Examples
 from asg.data.files import FileDataset as FileDataset
 from asg.data.indexed import as_dataset as as_dataset
 from asg.data.loader import DataLoader as DataLoader
+from asg.data.mixing import cutmix as cutmix
+from asg.data.mixing import mixup as mixup
 from asg.data.samplers import LengthSampler as LengthSampler
 from asg.data.samplers import RandomSampler as RandomSampler
 from asg.data.samplers import Sampler as Sampler
