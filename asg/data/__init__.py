@@ -18,6 +18,8 @@ from asg.data.indexed import as_dataset as as_dataset
 from asg.data.loader import DataLoader as DataLoader
 from asg.data.mixing import cutmix as cutmix
 from asg.data.mixing import mixup as mixup
+from asg.data.photographs import ImageFolder as ImageFolder
+from asg.data.photographs import image_folder as image_folder
 from asg.data.samplers import LengthSampler as LengthSampler
 from asg.data.samplers import RandomSampler as RandomSampler
 from asg.data.samplers import Sampler as Sampler
@@ -27,6 +29,15 @@ from asg.data.samplers import WeightedSampler as WeightedSampler
 from asg.data.scaling import Scaler as Scaler
 from asg.data.tables import read_csv as read_csv
 from asg.data.tables import read_npz as read_npz
+from asg.data.texts import TextDataset as TextDataset
+from asg.data.texts import TextWindows as TextWindows
+from asg.data.texts import read_text as read_text
+from asg.data.texts import text_windows as text_windows
+from asg.data.tokenizers import ByteTokenizer as ByteTokenizer
+from asg.data.tokenizers import CharacterTokenizer as CharacterTokenizer
+from asg.data.tokenizers import LibraryTokenizer as LibraryTokenizer
+from asg.data.tokenizers import Tokenizer as Tokenizer
+from asg.data.tokenizers import tokenizer as tokenizer
 from asg.data.transforms import IMAGENET_MEAN as IMAGENET_MEAN
 from asg.data.transforms import IMAGENET_STD as IMAGENET_STD
 from asg.data.transforms import clip as clip

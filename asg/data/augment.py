@@ -202,7 +202,7 @@ def _grey(name: str, x: Array) -> Array:
 
 
 def _blend(x: Array, other: Array, factor: Array) -> Array:
-    return np.clip(x * factor + other * (1 - factor), 0, 1)
+    return np.asarray(np.clip(x * factor + other * (1 - factor), 0, 1))
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class _Cutout(_RandomImages):
         centre = np.floor(draw.uniform(2) * np.array(x.shape[2:])).astype(np.int64)
         first = centre - self.size // 2
         hidden = box(x.shape, first, first + self.size)
-        return np.where(hidden, x.dtype.type(self.fill), x)
+        return np.asarray(np.where(hidden, x.dtype.type(self.fill), x))
 
 
 def cutout(name: str, size: int, fill: float = 0.0) -> RandomArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import numpy as np
 
@@ -99,11 +99,20 @@ class Dataset(Examples):
         """The examples at these positions (or where a mask is True), copied."""
         return Dataset(self[require_indices(indices, len(self))], self.name, self.source)
 
+    @overload
+    def split(
+        self, fraction: float, seed: int = 0, stratify: str | None = None
+    ) -> tuple[Dataset, Dataset]: ...
+    @overload
+    def split(
+        self, fraction: Sequence[float], seed: int = 0, stratify: str | None = None
+    ) -> tuple[Dataset, ...]: ...
     def split(
         self, fraction: float | Sequence[float], seed: int = 0, stratify: str | None = None
     ) -> tuple[Dataset, ...]:
         """See `Examples.split`; the parts are copies."""
-        return cast("tuple[Dataset, ...]", super().split(fraction, seed, stratify))
+        parts: Any = super().split(fraction, seed, stratify)
+        return cast("tuple[Dataset, ...]", parts)
 
     def __repr__(self) -> str:
         """``<dataset digits: 1797 x images float32[64], labels int32[]>``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -94,6 +94,14 @@ class Examples(ABC):
         """
         return Subset(self, require_indices(indices, len(self)))
 
+    @overload
+    def split(
+        self, fraction: float, seed: int = 0, stratify: str | None = None
+    ) -> tuple[Examples, Examples]: ...
+    @overload
+    def split(
+        self, fraction: Sequence[float], seed: int = 0, stratify: str | None = None
+    ) -> tuple[Examples, ...]: ...
     def split(
         self, fraction: float | Sequence[float], seed: int = 0, stratify: str | None = None
     ) -> tuple[Examples, ...]:

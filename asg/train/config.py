@@ -35,7 +35,7 @@ def _no_bool(value: object) -> object:
 
 
 def _known_dataset(name: str) -> str:
-    return _one_of("data set", name, dataset_names())
+    return _one_of("data set", name, dataset_names("images", files=False))
 
 
 def _known_backend(name: str) -> str:
