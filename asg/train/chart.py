@@ -1,10 +1,14 @@
-"""A small line chart as SVG: axes with round ticks, and every line named at its end."""
+"""A small line chart as SVG: axes with round ticks, and every line named at its end.
+
+A value that is no finite number is no point: the line goes on at the next one, and the points that
+there are get dots, so that one sees where the line was measured.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, isclose, log10
+from math import ceil, floor, isclose, isfinite, log10
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 420, 300
@@ -74,11 +78,11 @@ def line_chart(title: str, x_label: str, series: Mapping[str, Sequence[float]]) 
     Args:
         title: what the values are; stands for the label of the vertical axis.
         x_label: what is counted.
-        series: by name, all of one length, at least one value each.
+        series: by name, all of one length, at least one value each; NaN where there is none.
     """
-    values = [value for line in series.values() for value in line]
+    values = [value for line in series.values() for value in line if isfinite(value)]
     x = Axis(whole_ticks(max(map(len, series.values()))), LEFT, WIDTH - RIGHT)
-    y = Axis(round_ticks(min(values), max(values)), HEIGHT - BOTTOM, TOP)
+    y = Axis(round_ticks(min(values, default=0.0), max(values, default=1.0)), HEIGHT - BOTTOM, TOP)
     return "\n".join([*_frame(title, x_label, x, y), *_lines(series, x, y)])
 
 
@@ -125,20 +129,47 @@ def _frame(title: str, x_label: str, x: Axis, y: Axis) -> list[str]:
 
 def _lines(series: Mapping[str, Sequence[float]], x: Axis, y: Axis) -> list[str]:
     parts = []
-    ends = {name: y.pixel(line[-1]) for name, line in series.items()}
+    points = {name: _points(line, x, y) for name, line in series.items()}
+    ends = {name: there[-1][1] if there else y.start for name, there in points.items()}
     labels = spread(ends, LABEL_HEIGHT)
     for (name, line), colour in zip(series.items(), COLOURS, strict=False):
-        points = [(x.pixel(n), y.pixel(value)) for n, value in enumerate(line, start=1)]
-        joined = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
-        parts.append(
-            f'<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="2" '
-            'stroke-linejoin="round" stroke-linecap="round"/>'
-        )
-        at, height = points[-1]
-        parts.append(f'<circle cx="{at:.1f}" cy="{height:.1f}" r="3" fill="{colour}"/>')
-        label = f"{name} {line[-1]:.3f}"
+        there = points[name]
+        if there:
+            parts.append(_polyline(there, colour))
+        gaps = len(there) < len(line)
+        parts += [_dot(at, 2.0, colour) for at in there[:-1] if gaps]
+        parts += [_dot(at, 3.0, colour) for at in there[-1:]]
+        label = f"{name} {_last(line)}"
         parts.append(_text(x.end + 8, labels[name] + 4, label, colour, weight="600"))
     return parts
+
+
+def _points(line: Sequence[float], x: Axis, y: Axis) -> list[tuple[float, float]]:
+    """The pixels of the values that are finite."""
+    return [(x.pixel(n), y.pixel(v)) for n, v in enumerate(line, start=1) if isfinite(v)]
+
+
+def _polyline(points: Sequence[tuple[float, float]], colour: str) -> str:
+    joined = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+    return (
+        f'<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="2" '
+        'stroke-linejoin="round" stroke-linecap="round"/>'
+    )
+
+
+def _dot(at: tuple[float, float], radius: float, colour: str) -> str:
+    return f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius:g}" fill="{colour}"/>'
+
+
+def _last(line: Sequence[float]) -> str:
+    """The last finite value in three digits after the point, in powers of ten where these say
+    nothing; or that there is none.
+    """
+    there = [value for value in line if isfinite(value)]
+    if not there:
+        return "(none)"
+    plain = there[-1] == 0.0 or 1e-3 <= abs(there[-1]) < 1e5
+    return f"{there[-1]:.3f}" if plain else f"{there[-1]:.1e}"
 
 
 def spread(places: Mapping[str, float], distance: float) -> dict[str, float]:

@@ -1,12 +1,14 @@
 """Charts: ticks, places, and an SVG that a strict parser reads."""
 
 from itertools import pairwise
+from math import inf, nan
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asg.train import History
 from asg.train.chart import HEIGHT, WIDTH, line_chart, round_ticks, spread, whole_ticks
 from asg.train.curves import curves_svg
 from asg.train.trainer import Epoch
@@ -77,3 +79,46 @@ def test_larger_values_are_higher_and_axes_are_named() -> None:
 def test_a_constant_line_has_an_axis_too() -> None:
     root = ElementTree.fromstring(f"<g>{line_chart('loss', 'epoch', {'a': [0.5, 0.5]})}</g>")
     assert len(root.findall("text")) > 4
+
+
+def drawn(**series: list[float]) -> ElementTree.Element:
+    return ElementTree.fromstring(f"<g>{line_chart('loss', 'epoch', series)}</g>")
+
+
+def test_values_that_are_missing_are_no_points() -> None:
+    root = drawn(train=[4.0, 3.0, 2.0, 1.0, 0.5], validation=[nan, 3.0, nan, 2.0, inf])
+    train, validation = (line.attrib["points"].split() for line in root.findall("polyline"))
+    assert len(train) == 5 and len(validation) == 2
+    assert validation[0] == train[1]  # the same value in the same epoch
+    assert validation[1].split(",")[0] == train[3].split(",")[0]
+    dots = {(dot.attrib["cx"], dot.attrib["cy"]) for dot in root.findall("circle")}
+    assert dots == {tuple(point.split(",")) for point in (*validation, train[-1])}
+    texts = {text.text for text in root.findall("text")}
+    assert {"train 0.500", "validation 2.000"} <= texts
+
+
+def test_a_line_without_any_value_is_named_all_the_same() -> None:
+    (line,) = drawn(train=[2.0, 1.0], validation=[nan, nan]).findall("polyline")
+    assert len(line.attrib["points"].split()) == 2
+    root = drawn(train=[nan], validation=[inf])
+    assert not root.findall("polyline") and not root.findall("circle")
+    texts = [text.text for text in root.findall("text")]
+    assert {"train (none)", "validation (none)", "0.0", "1.0"} <= set(texts)
+    assert "nan" not in ElementTree.tostring(root, encoding="unicode")
+
+
+@pytest.mark.parametrize(
+    ("value", "label"), [(3e-5, "a 3.0e-05"), (0.0, "a 0.000"), (-2.5e6, "a -2.5e+06")]
+)
+def test_small_and_large_values_are_told(value: float, label: str) -> None:
+    assert label in {text.text for text in drawn(a=[1.0, value]).findall("text")}
+
+
+def test_a_history_with_results_of_some_epochs_only() -> None:
+    history = History()
+    for epoch in range(1, 5):
+        history.append({"loss": 1.0 / epoch} | ({"val_loss": 1.0} if epoch == 2 else {}))
+    root = ElementTree.fromstring(history.svg())
+    train, validation = root.findall(f".//{SVG}polyline")
+    assert len(train.attrib["points"].split()) == 4
+    assert len(validation.attrib["points"].split()) == 1
