@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import ceil, floor, isclose, isfinite, log10
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 420, 300
-LEFT, RIGHT, TOP, BOTTOM = 58, 92, 40, 46
+WIDTH, HEIGHT = 464, 300
+LEFT, RIGHT, TOP, BOTTOM = 58, 136, 40, 46
 INK, MUTED, GRID = "#1f2937", "#6b7280", "#e5e7eb"
 COLOURS = ("#2563eb", "#c2410c", "#15803d", "#7c3aed")
 LABEL_HEIGHT = 15
