@@ -165,6 +165,20 @@ class Model:
         results = self.training(*arrays_of(batch, tuple(self.inputs), self.objective.dtype))
         return {"loss": float(results["loss"])}
 
+    def gradients(self, *arrays: Any, **named_arrays: Any) -> dict[str, Array]:
+        """The gradient of these arrays' loss by every trainable parameter; nothing is changed.
+
+        Args:
+            arrays: one batch as for `train_on_batch`; layers behave as in training, and dropout
+                draws what the next step would.
+            named_arrays: the same by name.
+        """
+        batch = self._batch(arrays, named_arrays)
+        self._learn_types(batch)
+        session, names = self._session("gradients"), tuple(self.inputs)
+        results = session(*arrays_of(batch, names, self.objective.dtype))
+        return {name: np.array(value) for name, value in results.items()}
+
     @staticmethod
     def _batch(arrays: Sequence[Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
         if bool(arrays) == bool(given):
@@ -257,7 +271,7 @@ class Model:
         return self._session("training")
 
     def graph(self, kind: str = "training") -> Graph:
-        """The graph of the training step, of "evaluation", or of "prediction"."""
+        """The graph of the training step, of "evaluation", "prediction" or "gradients"."""
         return self._session(kind).executable.graph
 
     def _learn_types(self, batch: Any) -> None:
@@ -292,6 +306,8 @@ class Model:
             return self.objective.training(self.inputs, self.optimizer, self._guarded)
         if kind == "evaluation":
             return self.objective.evaluation(self.inputs)
+        if kind == "gradients":
+            return self.objective.gradients(self.inputs)
         return self.objective.predicting(dict(list(self.inputs.items())[:-1]))
 
     def _open(self, kind: str, graph: Graph) -> None:

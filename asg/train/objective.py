@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from asg import metrics as streaming
+from asg.autodiff.api import grad
 from asg.core.convert import as_tensor
 from asg.core.dtype import DType, float32
 from asg.core.errors import OperandError
@@ -58,9 +59,7 @@ class Objective:
         *inputs, target = feeds.values()
         if not inputs:
             raise OperandError("a batch has at least one input and a target, in this order")
-        prediction = self.net(*inputs)
-        with scope("loss"):
-            loss = as_tensor(self.loss(prediction, target))
+        prediction, loss = self._loss(inputs, target)
         size = dim_size(as_tensor(next(iter(feeds.values()))).shape[0])
         results = {"loss": loss}
         with scope("metrics"):
@@ -69,6 +68,11 @@ class Objective:
                 found = called(metric, name)(prediction, target)
                 results |= self._kept(name, metric, found, size)
         return results
+
+    def _loss(self, inputs: Sequence[Tensor], target: Tensor) -> tuple[Any, Tensor]:
+        prediction = self.net(*inputs)
+        with scope("loss"):
+            return prediction, as_tensor(self.loss(prediction, target))
 
     def _kept(self, name: str, metric: Any, found: Any, size: Tensor) -> dict[str, Tensor]:
         """A streaming metric's value so far; of a batch's value, the mean so far."""
@@ -101,6 +105,18 @@ class Objective:
     def evaluation(self, inputs: Mapping[str, TensorType]) -> Graph:
         """Loss and metrics in evaluation mode."""
         return eval_step(self)(**inputs)
+
+    def gradients(self, inputs: Mapping[str, TensorType]) -> Graph:
+        """The gradient of the loss by every trainable parameter, as in a training step that changes
+        nothing.
+        """
+        *feeds, target = [make_input(name, of.shape, of.dtype) for name, of in inputs.items()]
+        with StateTrace(training=True) as trace:
+            _, loss = self._loss(feeds, target)
+            trained = {name: v.leaf for name, v in self.parameters().items() if v.trainable}
+            found = grad(loss, trained)
+            trace.keep_unless(as_tensor(False))
+            return trace.close(found, "gradients")
 
     def predicting(self, inputs: Mapping[str, TensorType]) -> Graph:
         """The network's result in evaluation mode; the nest of its leaves is `prediction`."""

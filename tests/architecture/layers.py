@@ -33,9 +33,10 @@ OWNERS = {
     "pygraphviz": "asg.visualizer",
     "sklearn": "asg.data",
     "huggingface_hub": "asg.io",
+    "tensorboardX": "asg.train",
 }
 # So slow to import that even the owner does so inside the function that needs it.
-ALWAYS_LAZY = frozenset({"sklearn", "huggingface_hub"})
+ALWAYS_LAZY = frozenset({"sklearn", "huggingface_hub", "tensorboardX"})
 
 
 def _allowed() -> dict[str, frozenset[str]]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import os
 import sys
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, TextIO
 
-from asg.core.errors import FileError
 from asg.io import write_text
 from asg.io.arrays import PathLike
 from asg.train.callback import Callback
+from asg.train.callbacks.json_lines import append_line, cut_after
 
 if TYPE_CHECKING:
     from asg.train.loop import Fit
@@ -45,21 +44,11 @@ class JsonlLogger(Callback):
         self.path = Path(path)
 
     def on_train_begin(self, fit: Fit) -> None:
-        """Cut off what a crash left behind the epochs that are done."""
-        if self.path.exists():
-            lines = self.path.read_text(encoding="utf-8").splitlines()[: fit.history.epochs]
-            write_text(self.path, "".join(f"{line}\n" for line in lines))
+        cut_after(self.path, fit.step)
 
     def on_epoch_recorded(self, fit: Fit) -> None:
-        finite = {name: v if v == v else None for name, v in fit.history.last().items()}
-        line = json.dumps({"epoch": fit.epoch, "step": fit.step, **finite}) + "\n"
-        try:
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise FileError(f"cannot write {self.path}: {error.strerror or error}") from error
+        plain = {name: v if isfinite(v) else None for name, v in fit.history.last().items()}
+        append_line(self.path, {"epoch": fit.epoch, "step": fit.step, **plain})
 
 
 class PrintEpochs(Callback):
@@ -70,14 +59,19 @@ class PrintEpochs(Callback):
         self._file = file
 
     def on_epoch_recorded(self, fit: Fit) -> None:
-        told = ", ".join(f"{name} = {value:.4f}" for name, value in fit.history.last().items())
         file = self._file or sys.stdout
-        file.write(f"Epoch {fit.epoch}/{fit.epochs}: {told}\n")
+        file.write(f"{epoch_line(fit)}\n")
         file.flush()
 
     def on_train_end(self, fit: Fit) -> None:
         if fit.stopped:
             (self._file or sys.stdout).write(f"Stopped: {fit.stopped}\n")
+
+
+def epoch_line(fit: Fit) -> str:
+    """``Epoch 1/100: loss = 0.5234, val_loss = 0.4821``."""
+    told = ", ".join(f"{name} = {value:.4f}" for name, value in fit.history.last().items())
+    return f"Epoch {fit.epoch}/{fit.epochs}: {told}"
 
 
 class Timing(Callback):
