@@ -43,6 +43,13 @@ from asg.nn.adaptive import AdaptiveMaxPool1d as AdaptiveMaxPool1d
 from asg.nn.adaptive import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from asg.nn.adaptive import AdaptiveMaxPool3d as AdaptiveMaxPool3d
 from asg.nn.attention import MultiheadAttention as MultiheadAttention
+from asg.nn.augment import ColorJitter as ColorJitter
+from asg.nn.augment import CutMix as CutMix
+from asg.nn.augment import Cutout as Cutout
+from asg.nn.augment import Mixup as Mixup
+from asg.nn.augment import RandomCrop as RandomCrop
+from asg.nn.augment import RandomHorizontalFlip as RandomHorizontalFlip
+from asg.nn.augment import RandomRotation as RandomRotation
 from asg.nn.batch_norm import BatchNorm1d as BatchNorm1d
 from asg.nn.batch_norm import BatchNorm2d as BatchNorm2d
 from asg.nn.batch_norm import BatchNorm3d as BatchNorm3d
