@@ -95,7 +95,7 @@ def masked(model: Any, tokens: Any, seen: Any, kinds: Any) -> Any:
     return x * asg.constant(SEEN[..., None]).astype("float64"), text
 
 
-@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("jax", marks=pytest.mark.slow)])
 def test_the_encoder(backend: str) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is an optional oracle")
     ours = BertModel(config(num_hidden_layers=1))
@@ -114,7 +114,7 @@ def test_the_encoder_of_any_number_of_tokens() -> None:
 def test_heads_of_both_kinds() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is an optional oracle")
     rates = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    made = config(**rates)
+    made = config(num_hidden_layers=1, **rates)
     filler, classifier = BertForMaskedLM(made), BertForSequenceClassification(made, 3)
     theirs = with_formula(torch, filler, compute_masked_lm(torch), TIED)
     assert_like_pytorch(filler, theirs, [TOKENS], training=True)

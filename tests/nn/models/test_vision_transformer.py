@@ -53,8 +53,9 @@ def formula(torch: Any, size: int) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("changes", "training", "backend"),
     [
-        ({}, False, "numpy"), ({}, True, "numpy"), ({}, False, "jax"), ({"patch_size": 2}, False,
-        "numpy"), ({"representation_size": 7}, False, "numpy"),
+        ({}, True, "numpy"), ({"patch_size": 2}, False, "numpy"),
+        ({"representation_size": 7}, False, "numpy"),
+        pytest.param({}, False, "jax", marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_values_and_gradients(changes: dict[str, Any], training: bool, backend: str) -> None:

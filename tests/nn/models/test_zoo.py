@@ -79,6 +79,45 @@ def vision(name: str, make: Callable[..., nn.Module], parameters: int, **small: 
     )  # fmt: skip
 
 
+def per_token(logits: Any, target: Any) -> Any:
+    """Cross-entropy of tokens ``[batch, time]``."""
+    return asg.cross_entropy(logits.reshape((-1, logits.shape[-1])), target.reshape((-1,)))
+
+
+def small_gpt() -> nn.Module:
+    config = models.GPTConfig(
+        vocab_size=11, n_positions=5, n_embd=8, n_layer=1, n_head=2, attn_pdrop=0.0,
+        resid_pdrop=0.05,
+    )  # fmt: skip
+    return models.GPT(config)
+
+
+def small_bert() -> nn.Module:
+    config = models.BertConfig(
+        vocab_size=11, hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=12, max_position_embeddings=5, hidden_dropout_prob=0.05,
+        pad_token_id=None, initializer_range=0.3,
+    )  # fmt: skip
+    return models.BertForSequenceClassification(config, 10)
+
+
+def small_vit() -> nn.Module:
+    net = models.VisionTransformer(8, 4, 1, 2, 8, 12, dropout=0.05, num_classes=10)
+    return nn.init.initialize(net, {"heads.head.weight": nn.init.normal(std=0.3)})
+
+
+def small_translator() -> nn.Module:
+    return models.Seq2SeqTransformer(11, 11, 8, 2, 1, 1, 12, 0.05, tie_embeddings=True)
+
+
+def encoder(make: Callable[..., nn.Module], *last: int) -> Callable[[], nn.Module]:
+    """One with the sizes of the base model of the paper."""
+    return lambda: make(10_000, *last, 512, 8, 6, 2048)
+
+
+WORDS = Feed((5,), below=11)
+BERTS, GPTS, LONG = Feed((512,), 30_522), Feed((1024,), 50_257), Feed((128,), 10_000)
+
 TABLE: list[Row] = [
     Row("MLP", lambda: models.MLP(784, (256, 10)), 203_530, (Feed((784,)),),
         lambda: models.MLP(12, (16, 10), dropout=0.05), (Feed((12,)),), rate=0.1),
@@ -99,6 +138,22 @@ TABLE: list[Row] = [
         lambda: models.Autoencoder(12, (8,), 3), (Feed((12,)),), Feed((12,)), nn.MSELoss()),
     Row("VAE", models.VAE, 652_824, (Feed((784,)),), lambda: models.VAE(12, 8, 3), (Feed((12,)),),
         Feed((12,), below=2), lambda outputs, x: models.vae_loss(outputs, x.astype("float32"))),
+    Row("GPT-2", models.gpt2, 124_439_808, (GPTS,), small_gpt, (WORDS,), WORDS, per_token, 1.0),
+    Row("BERT", models.bert_base, 109_482_240, (BERTS,), small_bert, (WORDS,), rate=0.1,
+        slow_on_xla=True),
+    Row("ViT-B/16", models.vit_b_16, 86_567_656, (IMAGES,), small_vit, (Feed((3, 8, 8)),),
+        rate=0.03, slow_on_xla=True),
+    Row("ViT-Ti/16", models.vit_ti_16, 5_717_416, (IMAGES,), small_vit, (Feed((3, 8, 8)),),
+        rate=0.03, slow_on_xla=True),
+    Row("transformer, classifier", encoder(models.TransformerClassifier, 10), 24_039_434, (LONG,),
+        lambda: models.TransformerClassifier(11, 10, 8, 2, 1, 12, 0.05, norm_first=True),
+        (WORDS,), rate=0.03, slow_on_xla=True),
+    Row("transformer, language model", encoder(models.TransformerLM), 29_164_304, (LONG,),
+        lambda: models.TransformerLM(11, 8, 2, 1, 12, 0.05, max_length=5), (WORDS,), WORDS,
+        per_token, 0.1, slow_on_xla=True),
+    Row("transformer, translation",
+        lambda: models.Seq2SeqTransformer(37_000, 37_000, tie_embeddings=True), 63_121_544,
+        (LONG, LONG), small_translator, (WORDS, WORDS), WORDS, per_token, 0.1, True),
 ]  # fmt: skip
 
 EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in TABLE])
