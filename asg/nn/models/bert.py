@@ -10,7 +10,7 @@ from asg.core.dtype import float32
 from asg.core.errors import OperandError, ShapeError
 from asg.core.registry import call
 from asg.core.tensor import Tensor
-from asg.nn.checks import require_positive
+from asg.nn.checks import require_positive, require_probability
 from asg.nn.dropout import Dropout
 from asg.nn.embedding import Embedding
 from asg.nn.init import normal, zeros
@@ -83,9 +83,10 @@ class BertConfig:
                 "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
                 "intermediate_size", "max_position_embeddings", "type_vocab_size",
             ),
-            rates=("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_rate"),
+            rates=("hidden_dropout_prob", "attention_probs_dropout_prob"),
             numbers=("initializer_range", "layer_norm_eps"),
         )  # fmt: skip
+        require_probability("classifier_dropout", self.classifier_rate)
         require_multiple(self, "hidden_size", "num_attention_heads")
         activation_named("hidden_act", self.hidden_act)
 

@@ -9,6 +9,7 @@ from typing import Any
 from asg.core.dtype import float32
 from asg.core.registry import call
 from asg.core.tensor import Tensor
+from asg.nn.checks import require_positive
 from asg.nn.dropout import Dropout
 from asg.nn.embedding import Embedding
 from asg.nn.init import normal, zeros
@@ -102,11 +103,12 @@ class GPTConfig:
         """Check every value."""
         require_fields(
             self,
-            positive=("vocab_size", "n_positions", "n_embd", "n_layer", "n_head", "hidden"),
+            positive=("vocab_size", "n_positions", "n_embd", "n_layer", "n_head"),
             rates=("resid_pdrop", "embd_pdrop", "attn_pdrop"),
             numbers=("layer_norm_epsilon", "initializer_range"),
             flags=("tie_word_embeddings", "bias"),
         )
+        require_positive(n_inner=self.hidden)
         require_multiple(self, "n_embd", "n_head")
         activation_named("activation_function", self.activation_function)
 

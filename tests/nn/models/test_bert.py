@@ -204,7 +204,7 @@ def test_first_values() -> None:
     [
         ({"hidden_size": 9}, "hidden_size=9 is not a multiple of num_attention_heads=2"),
         ({"type_vocab_size": 0}, "type_vocab_size=0"),
-        ({"classifier_dropout": 2.0}, "classifier_rate=2.0"),
+        ({"classifier_dropout": 2.0}, "classifier_dropout=2.0"),
         ({"hidden_act": "sine"}, "hidden_act='sine'"),
     ],
 )

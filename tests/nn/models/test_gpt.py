@@ -176,7 +176,7 @@ def test_later_tokens_do_not_change_earlier_logits() -> None:
     [
         ({"vocab_size": 0}, "vocab_size=0"),
         ({"n_head": 3}, "n_embd=8 is not a multiple of n_head=3"),
-        ({"n_inner": -1}, "hidden=-1"),
+        ({"n_inner": -1}, "n_inner=-1"),
         ({"attn_pdrop": 1.5}, "attn_pdrop=1.5"),
         ({"layer_norm_epsilon": -1.0}, "layer_norm_epsilon=-1.0"),
         ({"bias": 1}, "bias=1"),
