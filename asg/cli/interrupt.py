@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class BetweenSteps(KeyboardInterrupt):
+    """Ctrl-C at a moment when the state is whole."""
+
+
 @contextmanager
 def between_steps() -> Iterator[Callable[[], None]]:
     """Inside, Ctrl-C is only noted; the function this gives raises it when it is called.
@@ -28,7 +32,7 @@ def between_steps() -> Iterator[Callable[[], None]]:
 
     def check() -> None:
         if pressed.is_set():
-            raise KeyboardInterrupt
+            raise BetweenSteps
 
     signal.signal(signal.SIGINT, note)
     try:

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 import asg
+from asg.cli.errors import one_line
 from asg.core.errors import AsgError, ConfigError, MissingLibrary, UnknownName
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     return code
 
 

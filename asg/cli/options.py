@@ -9,119 +9,234 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Annotated, Any, get_origin
 
-from pydantic import BaseModel
-
 from asg.core.errors import ConfigError
-from asg.train.problem import closest, keys_of, option_name
+from asg.train.config import CHOICES, SHORT, TrainConfig
+from asg.train.problem import closest, option_name
+from asg.train.sections import Choice
 
 if "NO_COLOR" in os.environ:  # tyro itself looks at the terminal only
     os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
 import tyro
 
-CONFIG_HELP = "YAML file with any of these settings; options override it"
 _NOT_GIVEN = "(not given)"  # compared by identity, so that the user may write this very text
+_NAMES = {dotted: short for short, dotted in SHORT.items()}
+# Options that are no keys of a configuration: what stands for the value, and the help.
+OTHERS = {
+    "config": ("FILE", "YAML file with any of these settings; options override it"),
+    "resume": ("RUN", "go on with the run in this folder, from its last checkpoint"),
+    "sweep": (
+        "KEY=A,B,...",
+        "train once for each of the values; may be given several times for all combinations",
+    ),
+}
 
 
-def parse_options(
-    arguments: Sequence[str], model: type[BaseModel], prog: str, description: str
-) -> tuple[str | None, dict[str, Any]]:
-    """The ``--config`` file, and the given options by dotted key, as text or tuples of text.
+@dataclass(frozen=True)
+class Option:
+    """One setting as an option.
 
-    ``--help`` prints and leaves by SystemExit(0).
+    Attributes:
+        name: dotted, or short where there is a short name.
+        is_list: whether it takes several values.
+        placeholder: what stands for the value in the help.
+        help: one sentence.
+        default: in words.
+    """
+
+    name: str
+    is_list: bool
+    placeholder: str
+    help: str
+    default: str
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a command line says.
+
+    Attributes:
+        settings: text, or tuples of text, by dotted key.
+        labels: the option that was written for a dotted key.
+        config: the file, or "".
+        resume: the folder of the run to go on with, or "".
+        sweep: ``key=a,b`` each.
+    """
+
+    settings: dict[str, Any]
+    labels: dict[str, str]
+    config: str = ""
+    resume: str = ""
+    sweep: tuple[str, ...] = field(default=())
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The settings by the names that are shown."""
+        return {_NAMES.get(key, key): value for key, value in self.settings.items()}
+
+
+def parse_options(arguments: Sequence[str], prog: str, description: str) -> Given:
+    """What is given on a command line; ``--help`` prints and leaves by SystemExit(0).
 
     Raises:
         ConfigError: an option that there is not, or one without its value.
     """
-    options = _options_class(model, with_config=True)
+    arguments = [_shortened(argument) for argument in arguments]
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):
             found, unknown = tyro.cli(
-                options, args=list(arguments), prog=prog, description=description,
+                _options_class(description), args=arguments, prog=prog, description=description,
                 return_unknown_args=True,
             )  # fmt: skip
     except SystemExit as stop:
         if stop.code == 0:
             raise
-        raise ConfigError(_without_value(arguments, model, complaint.getvalue())) from None
+        raise ConfigError(_without_value(arguments, complaint.getvalue())) from None
     if unknown:
-        raise ConfigError(_unknown(unknown[0], model, prog))
+        raise ConfigError(_unknown(unknown[0], prog))
     given = dict(_given(found, ""))
-    return given.pop("config", None), given
+    others = {name: given.pop(name) for name in OTHERS if name in given}
+    labels = {SHORT.get(name, name): option_name(name) for name in given}
+    return Given({SHORT.get(name, name): value for name, value in given.items()}, labels, **others)
 
 
-def _options_class(model: type[BaseModel], with_config: bool = False) -> type[Any]:
-    """A dataclass of texts with the fields of the model, sections nested."""
-    config = ("config", Annotated[str, _shown(CONFIG_HELP, "FILE", "")], _NOT_GIVEN)
-    fields: list[Any] = [config] if with_config else []
-    for name, field in model.model_fields.items():
-        annotation: Any = field.annotation
-        if _is_section(annotation):
-            section = _options_class(annotation)
-            fields.append((name, section, dataclasses.field(default_factory=section)))
+def _shortened(argument: str) -> str:
+    """``--training.epochs=3`` as ``--epochs=3``: each setting has one option."""
+    name, equals, value = argument.partition("=")
+    short = _NAMES.get(name.removeprefix("--").replace("-", "_"))
+    return f"--{short}{equals}{value}" if short and name.startswith("--") else argument
+
+
+def options() -> Iterator[Option]:
+    """All settings, in the order of the configuration."""
+    for name, field_ in TrainConfig.model_fields.items():
+        if name in CHOICES:
+            yield from _options_of_choice(name, CHOICES[name])
             continue
-        is_list = get_origin(annotation) is tuple
-        default = " ".join(map(str, field.default)) if is_list else field.default
-        shown = _shown(str(field.description), _placeholder(annotation), f"(default: {default})")
-        if is_list:
-            fields.append((name, Annotated[tuple[str, ...], shown], (_NOT_GIVEN,)))
-        else:
-            fields.append((name, Annotated[str, shown], _NOT_GIVEN))
-    made = dataclasses.make_dataclass(model.__name__, fields)
-    made.__doc__ = model.__doc__
-    return made
+        section: Any = field_.annotation
+        inner = getattr(section, "model_fields", None)
+        for key, each in (inner or {name: field_}).items():
+            dotted = f"{name}.{key}" if inner else name
+            yield _option(dotted, each, str(each.description), each.default)
 
 
-def _shown(what: str, placeholder: str, hint: str) -> Any:
-    return tyro.conf.arg(help=what, metavar=placeholder, help_behavior_hint=hint)
+def _options_of_choice(name: str, choice: Choice) -> Iterator[Option]:
+    for key in choice.options():
+        if key == choice.key:
+            told = f"kind of {choice.what}: {', '.join(choice.functions)}"
+            yield Option(f"{name}.{key}", False, "NAME", told, choice.default)
+            continue
+        owners = choice.owners(key)
+        fields = [choice.section(owner).model_fields[key] for owner in owners]
+        helps = [each.description for each in fields if each.description]
+        defaults = {_shown_default(each.default) for each in fields if not each.is_required()}
+        usual = choice.section(choice.default).model_fields.get(key)
+        first = fields[0] if usual is None else usual
+        told = f"{helps[0] if helps else 'see asg'} ({_listed(owners, choice)})"
+        default = _shown_default(first.default) if len(defaults) == 1 or usual else "depends"
+        yield _option(f"{name}.{key}", first, told, default)
 
 
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+def _listed(owners: Sequence[str], choice: Choice) -> str:
+    missing = [name for name in choice.functions if name not in owners]
+    if not missing:
+        return f"every {choice.what}"
+    return ", ".join(owners) if len(missing) >= len(owners) else f"not {', '.join(missing)}"
+
+
+def _option(dotted: str, field_: Any, told: str, default: Any) -> Option:
+    is_list = get_origin(field_.annotation) is tuple
+    return Option(
+        _NAMES.get(dotted, dotted), is_list, _placeholder(field_.annotation), told,
+        _shown_default(default),
+    )  # fmt: skip
+
+
+def _shown_default(default: Any) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, tuple):
+        return " ".join(map(str, default)) or "none"
+    return "none" if default is None else str(default)
 
 
 def _placeholder(annotation: Any) -> str:
     if get_origin(annotation) is tuple:
         return "[N ...]"
-    if annotation in (int, float):
-        return "N" if annotation is int else "X"
-    choices: tuple[Any, ...] = getattr(annotation, "__args__", ())
-    return "|".join(map(str, choices)) or "TEXT"
+    return {int: "N", float: "X", bool: "true|false"}.get(annotation, "TEXT")
 
 
-def _given(options: Any, prefix: str) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for field in dataclasses.fields(options):
-        value = getattr(options, field.name)
+def _options_class(doc: str) -> type[Any]:
+    """A dataclass of texts with a field for every option, sections nested."""
+    sections: dict[str, list[Any]] = {"": [_other_field(name) for name in OTHERS]}
+    for option in options():
+        section, _, name = option.name.rpartition(".")
+        shown = tyro.conf.arg(
+            help=option.help, metavar=option.placeholder,
+            help_behavior_hint=f"(default: {option.default})",
+        )  # fmt: skip
+        kind, default = (tuple[str, ...], (_NOT_GIVEN,)) if option.is_list else (str, _NOT_GIVEN)
+        sections.setdefault(section, []).append((name, Annotated[kind, shown], default))
+    fields = sections.pop("")
+    for section, inner in sections.items():
+        made = dataclasses.make_dataclass(section, inner)
+        made.__doc__ = CHOICES[section].what if section in CHOICES else section
+        fields.append((section, made, dataclasses.field(default_factory=made)))
+    result = dataclasses.make_dataclass("Options", fields)
+    result.__doc__ = doc
+    return result
+
+
+def _other_field(name: str) -> Any:
+    placeholder, told = OTHERS[name]
+    shown = tyro.conf.arg(help=told, metavar=placeholder, help_behavior_hint="")
+    if name != "sweep":
+        return (name, Annotated[str, shown], _NOT_GIVEN)
+    several = tyro.conf.UseAppendAction[tuple[str, ...]]
+    return (name, Annotated[several, shown], dataclasses.field(default=()))
+
+
+def _given(found: Any, prefix: str) -> list[tuple[str, Any]]:
+    result: list[tuple[str, Any]] = []
+    for each in dataclasses.fields(found):
+        value = getattr(found, each.name)
         if dataclasses.is_dataclass(value):
-            found += _given(value, f"{prefix}{field.name}.")
+            result += _given(value, f"{prefix}{each.name}.")
         elif value is not _NOT_GIVEN and not (value and value[0] is _NOT_GIVEN):
-            found.append((f"{prefix}{field.name}", value))
-    return found
+            result.append((f"{prefix}{each.name}", value))
+    return result
 
 
-def _unknown(token: str, model: type[BaseModel], prog: str) -> str:
+def setting_names() -> list[str]:
+    """All settings by name, dotted or short."""
+    return [option.name for option in options()]
+
+
+def is_list(key: str) -> bool:
+    """Whether the setting of a dotted key takes several values."""
+    name = _NAMES.get(key, key)
+    return any(option.is_list for option in options() if option.name == name)
+
+
+def _unknown(token: str, prog: str) -> str:
     name = token.partition("=")[0]
     if not name.startswith("-"):
         return f"unexpected argument {token!r}; options begin with --"
-    close = closest(name.lstrip("-").replace("-", "_"), [*_every_key(model), "help"])
+    close = closest(name.lstrip("-").replace("-", "_"), [*OTHERS, *setting_names(), "help"])
     if close is None:
         return f"unknown option {name}; {prog} --help lists the options"
     return f"unknown option {name}. Did you mean {option_name(close)}?"
 
 
-def _every_key(model: type[BaseModel]) -> list[str]:
-    return ["config", *keys_of(model)]
-
-
-def _without_value(arguments: Sequence[str], model: type[BaseModel], complaint: str) -> str:
+def _without_value(arguments: Sequence[str], complaint: str) -> str:
     """The one thing that tyro itself can object to, since every value is text."""
-    names = {option_name(key) for key in _every_key(model)}
+    names = {option_name(name) for name in (*OTHERS, *setting_names())}
     for argument, following in pairwise([*arguments, "--"]):
         if argument.replace("_", "-") in names and following.startswith("-"):
             return f"{argument} needs a value"

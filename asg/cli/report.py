@@ -29,16 +29,16 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def title_lines(config: TrainConfig, file: str | None, options: Mapping[str, Any]) -> list[str]:
-    """What runs, and where its settings came from."""
-    origin = file or "defaults"
+def title_lines(config: TrainConfig, origin: str, options: Mapping[str, Any]) -> list[str]:
+    """What runs, and where its settings came from: a file or "defaults", and options."""
     if options:
-        listed = ", ".join(f"{key}={_text(value)}" for key, value in options.items())
+        listed = ", ".join(f"{key}={shown(value)}" for key, value in options.items())
         origin += f" + {counted(len(options), 'option')} ({listed})"
     return [f"asg {asg.__version__} | backend {_backend(config.backend)} | config {origin}"]
 
 
-def _text(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of the command line."""
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
@@ -53,19 +53,36 @@ def _backend(name: str) -> str:
 
 def summary_lines(training: Training) -> list[str]:
     """The data, the model and the graph."""
-    config, train = training.config, training.batches.dataset
-    widths = "-".join(map(str, (training.features, *config.hidden, training.classes)))
+    train, test, example = training.task.train, training.task.test, training.task.example
+    flat = len(example.shape) == 1
+    each = f"{example.shape[0]} features" if flat else " x ".join(map(str, example.shape))
     return [
-        f"data    {train.name}: {len(train)} train / {len(training.test_batches.dataset)} test, "
-        f"{training.features} features, {training.classes} classes ({train.source})",
-        f"model   {widths}, {parameter_count(training):,} parameters; "
-        f"{config.optimizer.name}, learning rate {config.optimizer.lr:g}",
+        f"data    {train.name}: {len(train)} train / {len(test)} test, {each}, "
+        f"{example.classes} classes ({train.source})",
+        f"model   {_network(training)}, {parameter_count(training):,} parameters; "
+        f"{_rule(training)}",
         _graph_line(training),
     ]
 
 
+def _network(training: Training) -> str:
+    """``64-32-10``, or the name of the architecture."""
+    values, example = training.config.model.model_dump(), training.task.example
+    if "hidden" not in values:
+        return str(values["kind"])
+    return "-".join(map(str, (*example.shape, *values["hidden"], example.classes)))
+
+
+def _rule(training: Training) -> str:
+    rule, schedule = (
+        section.model_dump() for section in (training.config.optimizer, training.config.lr_schedule)
+    )
+    text = f"{rule['name']}, learning rate {rule['lr']:g}"
+    return text if schedule["name"] == "constant" else f"{text}, {schedule['name']}"
+
+
 def _graph_line(training: Training) -> str:
-    counts = op_counts(training.graph, training.session.executable.optimized)
+    counts = op_counts(training.graph, training.model.training.executable.optimized)
     change = round(100 * (counts.optimised - counts.step) / counts.step)
     memory = step_memory(training.program)
     return (
@@ -92,14 +109,15 @@ def epoch_line(epoch: Epoch, epochs: int) -> str:
     )
 
 
-def result_lines(history: list[Epoch], epochs: int, seconds: float) -> list[str]:
-    """How long it took and how good it got."""
+def result_lines(history: list[Epoch], epochs: int, seconds: float, why: str) -> list[str]:
+    """How long it took, how good it got, and why it ended early, if it did."""
     if not history:
         return [f"stopped after {seconds:.1f} s, before the end of the first epoch"]
     best = max(history, key=lambda epoch: epoch.test_accuracy)
     last = len(history)
     how = "done in" if last == epochs else f"stopped after {counted(last, 'epoch')} and"
     return [
+        *([f"early   {why.replace('val_loss', 'test_loss')}"] if why else []),
         f"{how} {seconds:.1f} s   test accuracy {history[-1].test_accuracy:.4f} "
         f"(best {best.test_accuracy:.4f} in epoch {best.epoch})"
     ]
@@ -113,6 +131,11 @@ def files_line(folder: Path, names: list[str]) -> str:
 def again_line(config_file: Path) -> str:
     """The command that repeats the run."""
     return f"again   {_program()} train --config {shlex.quote(str(config_file))}"
+
+
+def onward_line(folder: Path) -> str:
+    """The command that goes on with a run that was interrupted."""
+    return f"go on   {_program()} train --resume {shlex.quote(str(folder))}"
 
 
 def _program() -> str:

@@ -6,32 +6,35 @@ Values come from a YAML file and from options of the command line, both as text 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, create_model
 
 from asg.compiler.loader import backend_names
 from asg.core.errors import ConfigError
 from asg.data import names as dataset_names
-from asg.train.problem import problem_line, unknown_choice
+from asg.train.builders import OPTIMIZER, SCHEDULE
+from asg.train.networks import MODEL
+from asg.train.problem import label_of, problem_line, unknown_choice
+from asg.train.sections import Choice, Count, Number, Section, no_bool
 
 LARGEST_SEED = 2**64 - 1
 
-
-def _no_bool(value: object) -> object:
-    """YAML 1.1 reads ``no`` and ``yes`` as booleans, and Python counts them as 0 and 1."""
-    if isinstance(value, bool):
-        raise ValueError(f"should be a number, got {str(value).lower()}")
-    return value
+# Short names of values that people set often; in files and, with --, on the command line.
+SHORT = {
+    "dataset": "dataset.name",
+    "test_fraction": "dataset.test_fraction",
+    "hidden": "model.hidden",
+    "epochs": "training.epochs",
+    "batch_size": "training.batch_size",
+    "seed": "training.seed",
+    "checkpoint_every": "training.checkpoint_every",
+    "early_stopping": "training.early_stopping",
+}
+# Sections whose keys depend on what they choose.
+CHOICES: dict[str, Choice] = {"model": MODEL, "optimizer": OPTIMIZER, "lr_schedule": SCHEDULE}
 
 
 def _known_dataset(name: str) -> str:
@@ -48,84 +51,141 @@ def _one_of(kind: str, name: str, choices: list[str]) -> str:
     return name
 
 
-Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
-Seed = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=LARGEST_SEED)]
-Rate = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+Seed = Annotated[int, BeforeValidator(no_bool), Field(ge=0, le=LARGEST_SEED)]
+CountOrNone = Annotated[int, BeforeValidator(no_bool), Field(ge=0)]
 
 
-class Section(BaseModel):
-    """Settings that refuse what they do not know."""
+class DatasetConfig(Section):
+    """What is learned from."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_min_length=1)
-
-
-class OptimizerConfig(Section):
-    """How gradients change the parameters."""
-
-    name: Literal["adam", "adamw", "sgd"] = Field(default="adam", description="rule of the update")
-    lr: Rate = Field(default=3e-3, gt=0, description="learning rate")
-    weight_decay: Rate = Field(
-        default=0.0, ge=0, description="added to the gradient; with adamw, to the step itself"
+    name: Annotated[str, AfterValidator(_known_dataset)] = Field(
+        default="digits", description="data set: see asg datasets"
     )
-    momentum: Rate = Field(
-        default=0.0, ge=0, lt=1, description="share of the last step that the next repeats; for sgd"
+    test_fraction: Number = Field(
+        default=0.2, gt=0, lt=1, description="share of the examples kept for testing"
     )
 
-    @model_validator(mode="after")
-    def _momentum_belongs_to_sgd(self) -> Self:
-        if self.momentum and self.name != "sgd":
-            raise ValueError(
-                f"momentum is a setting of sgd, the optimizer is {self.name}; "
-                "leave it out or choose name: sgd"
-            )
-        return self
+
+class TrainingConfig(Section):
+    """How long, in which portions, and what happens beside."""
+
+    epochs: Count = Field(default=30, description="passes over the training examples")
+    batch_size: Count = Field(default=64, description="examples per step")
+    seed: Seed = Field(
+        default=0, description="decides the split, the first weights and the order of examples"
+    )
+    early_stopping: CountOrNone = Field(
+        default=0, description="stop after so many epochs without a better test loss; 0 for never"
+    )
+    checkpoint_every: CountOrNone = Field(
+        default=10, description="epochs between checkpoints; 0 for one at the end only"
+    )
+    clip_norm: Number = Field(
+        default=0.0, ge=0, description="bound on the norm of all gradients; 0 for none"
+    )
+    accumulate: Count = Field(default=1, description="steps whose gradients make one update")
 
 
 class TrainConfig(Section):
     """Everything a training run depends on."""
 
-    dataset: Annotated[str, AfterValidator(_known_dataset)] = Field(
-        default="digits", description="data set: digits"
-    )
-    test_fraction: Rate = Field(
-        default=0.2, gt=0, lt=1, description="share of the examples kept for testing"
-    )
-    hidden: tuple[Count, ...] = Field(default=(64,), description="widths of the hidden layers")
-    epochs: Count = Field(default=30, description="passes over the training examples")
-    batch_size: Count = Field(default=64, description="examples per step")
-    optimizer: OptimizerConfig = OptimizerConfig()
-    seed: Seed = Field(
-        default=0, description="decides the split, the first weights and the order of examples"
-    )
+    dataset: DatasetConfig = DatasetConfig()
+    model: Section
+    training: TrainingConfig = TrainingConfig()
+    optimizer: Section
+    lr_schedule: Section
     backend: Annotated[str, AfterValidator(_known_backend)] = Field(
         default="numpy", description="what runs the graph: numpy or jax"
     )
     out: str = Field(default="runs", description="folder that gets the numbered folder of the run")
 
 
+@lru_cache(maxsize=256)
+def schema(**names: str) -> type[TrainConfig]:
+    """The configuration with the sections of these choices; the default ones elsewhere."""
+    fields: dict[str, Any] = {}
+    for key, choice in CHOICES.items():
+        section = choice.section(names.get(key, choice.default))
+        required = any(field.is_required() for field in section.model_fields.values())
+        fields[key] = (section, ...) if required else (section, section())
+    return create_model("TrainConfig", __base__=TrainConfig, **fields)
+
+
 def validated(
-    values: Mapping[str, Any], source: str = "", options: Collection[str] = ()
+    values: Mapping[str, Any], source: str = "", labels: Mapping[str, str] | None = None
 ) -> TrainConfig:
     """The configuration with these values, defaults elsewhere.
 
     Args:
-        values: nested as the YAML file is; numbers may be text.
+        values: nested, without short names (see `spelled_out`); numbers may be text.
         source: the name of the file, for messages.
-        options: the dotted keys whose values came from the command line.
+        labels: what the user wrote for a dotted key: a short name, or an option.
 
     Raises:
         ConfigError: one line, with every problem, its key and a suggestion.
 
-    >>> validated({"epochs": "3", "optimizer": {"lr": "1e-2"}}, "config.yaml").optimizer.lr
-    0.01
+    >>> values, labels = spelled_out({"epochs": "3", "optimizer": {"lr": "1e-2"}})
+    >>> validated(values, "config.yaml", labels).training.epochs
+    3
     >>> validated({"epoch": 3}, "config.yaml")
     Traceback (most recent call last):
     asg.core.errors.ConfigError: config.yaml: epoch: unknown key, did you mean 'epochs'?
     """
+    names = {}
+    for key, choice in CHOICES.items():
+        try:
+            names[key] = choice.name_in(values.get(key))
+        except ConfigError as error:
+            label = label_of(f"{key}.{choice.key}", source, labels or {})
+            raise ConfigError(f"{label}: {error}") from None
+    model = schema(**names)
     try:
-        return TrainConfig.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(problem_line(error, TrainConfig, source, options)) from None
+        raise ConfigError(problem_line(error, model, source, labels or {}, SHORT)) from None
+
+
+def configured(values: Mapping[str, Any], source: str = "") -> TrainConfig:
+    """The configuration with these values, short names among them.
+
+    Raises:
+        ConfigError: as `validated`.
+
+    >>> configured({"hidden": [32], "seed": 1}).training.seed
+    1
+    """
+    spelled, labels = spelled_out(values, source)
+    return validated(spelled, source, labels)
+
+
+def spelled_out(
+    values: Mapping[str, Any], source: str = ""
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Nested values with each short name in its place, and what was written for the dotted keys.
+
+    Raises:
+        ConfigError: a value is given by its short name and by its own.
+
+    >>> spelled_out({"epochs": 3, "backend": "jax"})
+    ({'backend': 'jax', 'training': {'epochs': 3}}, {'training.epochs': 'epochs'})
+    """
+    result: dict[str, Any] = {}
+    short: dict[str, Any] = {}
+    for key, value in values.items():
+        is_section = key in TrainConfig.model_fields and isinstance(value, Mapping)
+        (short if key in SHORT and not is_section else result)[key] = value
+    labels: dict[str, str] = {}
+    for key, value in short.items():
+        section, _, name = SHORT[key].partition(".")
+        inside = result.get(section, {})
+        if not isinstance(inside, Mapping):  # which is told when the section is checked
+            continue
+        if name in inside:
+            where = f"{source}: " if source else ""
+            raise ConfigError(f"{where}{key} and {SHORT[key]} are the same; give one of them")
+        result[section] = {**inside, name: value}
+        labels[SHORT[key]] = key
+    return result, labels
 
 
 def as_values(config: TrainConfig) -> dict[str, Any]:

@@ -175,7 +175,7 @@ class Model:
         """
         batch = self._batch(arrays, named_arrays)
         self._learn_types(batch)
-        session, names = self._session("gradients"), tuple(self.inputs)
+        session, names = self.session("gradients"), tuple(self.inputs)
         results = session(*arrays_of(batch, names, self.objective.dtype))
         return {name: np.array(value) for name, value in results.items()}
 
@@ -201,7 +201,7 @@ class Model:
         dtype = self.objective.dtype
         loader = as_loader(data, batch_size, False, self.seed, dtype)
         self._learn_types(first_batch(loader))
-        session, names = self._session("evaluation"), tuple(self.inputs)
+        session, names = self.session("evaluation"), tuple(self.inputs)
         session.reset()
         results: Mapping[str, Any] = {}
         for batch in loader:
@@ -268,11 +268,11 @@ class Model:
     @property
     def training(self) -> Session:
         """The session of the training step."""
-        return self._session("training")
+        return self.session("training")
 
     def graph(self, kind: str = "training") -> Graph:
         """The graph of the training step, of "evaluation", "prediction" or "gradients"."""
-        return self._session(kind).executable.graph
+        return self.session(kind).executable.graph
 
     def _learn_types(self, batch: Any) -> None:
         """The first data decides names, dtypes and sizes."""
@@ -284,7 +284,8 @@ class Model:
             raise OperandError("a batch has at least one input and a target, in this order")
         self.inputs = {name: _type_of(array) for name, array in zip(given, arrays, strict=True)}
 
-    def _session(self, kind: str) -> Session:
+    def session(self, kind: str) -> Session:
+        """That of the "training" step, of "evaluation" or "prediction", over the same state."""
         if kind not in self._sessions:
             if not self.inputs:
                 raise OperandError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ _SENTENCES = {
     "finite_number": "should be a finite number",
     "string_type": "should be text",
     "string_too_short": "should not be empty",
+    "bool_parsing": "should be true or false",
+    "bool_type": "should be true or false",
     "tuple_type": "should be a list",
     "greater_than_equal": "should be at least {ge:g}",
     "less_than_equal": "should be at most {le}",
@@ -26,7 +28,11 @@ _SENTENCES = {
 
 
 def problem_line(
-    error: ValidationError, model: type[BaseModel], source: str, options: Collection[str] = ()
+    error: ValidationError,
+    model: type[BaseModel],
+    source: str,
+    labels: Mapping[str, str],
+    short: Mapping[str, str],
 ) -> str:
     """Every problem of a validation in one line: ``file: key: what; file: key: what``.
 
@@ -34,10 +40,23 @@ def problem_line(
         error: what pydantic found.
         model: the outermost section.
         source: the file the values are from, or "".
-        options: the dotted keys whose values came from the command line, not from the file.
+        labels: what the user wrote for a dotted key: a short name, or an option of the command
+            line when it begins with ``--``.
+        short: all short names there are, with the dotted keys they stand for.
     """
-    found = [_described(problem, model, source, options) for problem in error.errors()]
+    found = [_described(problem, model, source, labels, short) for problem in error.errors()]
     return "; ".join(dict.fromkeys(found))
+
+
+def label_of(key: str, source: str, labels: Mapping[str, str]) -> str:
+    """How a key is called in messages: ``config.yaml: optimizer.lr``, or ``--optimizer.lr``."""
+    # A list is one value, while its problem is at one of its items.
+    written = next((k for k in labels if key == k or key.startswith(f"{k}.")), None)
+    if written is None:
+        return ": ".join(filter(None, (source, key)))
+    if labels[written].startswith("--"):
+        return labels[written]
+    return ": ".join(filter(None, (source, labels[written] + key.removeprefix(written))))
 
 
 def option_name(key: str) -> str:
@@ -73,17 +92,21 @@ def closest(name: str, choices: Sequence[str]) -> str | None:
     >>> closest("epoch", ["epochs", "seed"]), closest("lr", ["epochs", "optimizer.lr"])
     ('epochs', 'optimizer.lr')
     """
+    if name in choices:
+        return name
     by_last = {choice.rpartition(".")[2]: choice for choice in reversed(choices)}
     close = get_close_matches(name, [*choices, *by_last], 1)
-    return by_last.get(close[0], close[0]) if close else None
+    if not close:
+        return None
+    return close[0] if close[0] in choices else by_last[close[0]]
 
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> list[str]:
     """The dotted keys of all values, those of sections included.
 
-    >>> from asg.train.config import TrainConfig
-    >>> keys_of(TrainConfig)[-3:]
-    ['seed', 'backend', 'out']
+    >>> from asg.train.config import schema
+    >>> keys_of(schema())[-3:]
+    ['lr_schedule.warmup_epochs', 'backend', 'out']
     """
     return [key for key, _ in _values_below(model, prefix)]
 
@@ -97,22 +120,26 @@ def _values_below(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _described(
-    problem: Mapping[str, Any], model: type[BaseModel], source: str, options: Collection[str]
+    problem: Mapping[str, Any],
+    model: type[BaseModel],
+    source: str,
+    labels: Mapping[str, str],
+    short: Mapping[str, str],
 ) -> str:
     path = [str(part) for part in problem["loc"]]
-    key = ".".join(path)
-    # A list is one option, while its problem is at one of its items.
-    option = next((o for o in options if key == o or key.startswith(f"{o}.")), None)
-    label = option_name(option) if option else ": ".join(filter(None, (source, key)))
-    return f"{label}: {_sentence(problem, path, model)}"
+    return f"{label_of('.'.join(path), source, labels)}: {_sentence(problem, path, model, short)}"
 
 
-def _sentence(problem: Mapping[str, Any], path: list[str], model: type[BaseModel]) -> str:
+def _sentence(
+    problem: Mapping[str, Any], path: list[str], model: type[BaseModel], short: Mapping[str, str]
+) -> str:
     kind, given = problem["type"], problem["input"]
     if kind == "extra_forbidden":
-        return _unknown_key(path, model)
+        return _unknown_key(path, model, short if len(path) == 1 else {})
     if kind == "value_error":  # one of our own sentences
         return str(problem["ctx"]["error"])
+    if kind == "missing":
+        return "has no default, so give a value"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         what = f"should hold the keys {', '.join(_section(path, model).model_fields)}"
     elif kind in _SENTENCES:
@@ -122,9 +149,12 @@ def _sentence(problem: Mapping[str, Any], path: list[str], model: type[BaseModel
     return f"{what}, got {'nothing' if given is None else repr(given)}"
 
 
-def _unknown_key(path: list[str], model: type[BaseModel]) -> str:
+def _unknown_key(path: list[str], model: type[BaseModel], short: Mapping[str, str]) -> str:
     section = _section(path[:-1], model)
-    hint = suggestion(path[-1], [*section.model_fields, *keys_of(section)])
+    elsewhere: Mapping[str, str] = getattr(section, "elsewhere", {})
+    if path[-1] in elsewhere:
+        return elsewhere[path[-1]]
+    hint = suggestion(path[-1], [*short, *section.model_fields, *keys_of(section)])
     known = ", ".join(section.model_fields)
     return f"unknown key{hint}" if hint else f"unknown key; the keys are {known}"
 

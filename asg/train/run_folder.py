@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from asg.core.errors import FileError
+from asg.core.errors import ConfigError, FileError
 from asg.core.graph import Graph
 from asg.io import save_arrays, write_text
-from asg.train.config import TrainConfig, as_values
-from asg.train.config_file import config_text
+from asg.train.config import TrainConfig, as_values, configured
+from asg.train.config_file import config_text, read_values
 from asg.train.curves import curves_svg
 from asg.train.trainer import Epoch, Training
 
 CONFIG, HISTORY, CURVES = "config.yaml", "history.jsonl", "curves.svg"
-MODEL, STEP = "model.safetensors", "step.svg"
+MODEL, STEP, CHECKPOINTS = "model.safetensors", "step.svg", "checkpoints"
 
 
 def create_run_folder(parent: str | os.PathLike[str], name: str) -> Path:
@@ -60,7 +60,7 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        """The folder is there, and empty."""
+        """The folder is there."""
         self.path = path
 
     def write_config(self, config: TrainConfig) -> None:
@@ -83,6 +83,49 @@ class RunFolder:
         except OSError as error:
             raise FileError(f"cannot write {path}: {error.strerror or error}") from error
 
+    def read_config(self) -> TrainConfig:
+        """The configuration of the run.
+
+        Raises:
+            ConfigError: there is none, or it is not one.
+        """
+        path = self.path / CONFIG
+        if not path.is_file():
+            raise ConfigError(f"{self.path} is no folder of a run: it has no {CONFIG}")
+        return configured(read_values(path), str(path))
+
+    def read_model(self, training: Training) -> None:
+        """Take the parameters of the run.
+
+        Raises:
+            ConfigError: there are none: the run has not come so far.
+            FileError: they are damaged, or of another network.
+        """
+        path = self.path / MODEL
+        if not path.is_file():
+            raise ConfigError(f"{self.path} has no {MODEL}: the run ended before there was one")
+        training.model.load(path)
+
+    def read_history(self) -> list[Epoch]:
+        """The epochs that are written; a line that a crash has cut off is none.
+
+        Raises:
+            FileError: a line is damaged, or the system refuses.
+        """
+        path = self.path / HISTORY
+        if not path.is_file():
+            return []
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            return [Epoch(**json.loads(line)) for line in lines if line.endswith("\n")]
+        except (OSError, ValueError, TypeError) as error:
+            raise FileError(f"{path} is damaged: {error}") from None
+
+    def write_history(self, epochs: Sequence[Epoch]) -> None:
+        """The history anew, with these epochs alone: a resumed run goes on behind them."""
+        lines = [json.dumps(asdict(epoch), allow_nan=False) + "\n" for epoch in epochs]
+        write_text(self.path / HISTORY, "".join(lines))
+
     def write_step(self, graph: Graph) -> None:
         """The picture of the training step.
 
@@ -92,12 +135,12 @@ class RunFolder:
         graph.render(self.path / STEP)
 
     def write_model(self, training: Training) -> None:
-        """The parameters as they are."""
+        """Parameters and statistics as they are."""
         save_arrays(self.path / MODEL, training.parameters(), _facts(training))
 
     def write_curves(self, training: Training) -> None:
         """Loss and accuracy of the finished epochs; at least one."""
-        title = f"Training on {training.config.dataset}"
+        title = f"Training on {training.config.dataset.name}"
         write_text(self.path / CURVES, curves_svg(training.history, title))
 
     @property

@@ -18,9 +18,9 @@ class OpCounts:
     """Ops at each stage; inputs, variables and constants do not count.
 
     Attributes:
-        forward: that the loss and the metrics need.
+        forward: that the loss needs.
         gradient: the same with the gradients.
-        step: the whole training step, with the optimizer's update.
+        step: the whole training step, with the optimizer's update and the metrics.
         optimised: the step as the backend gets it.
     """
 
@@ -33,22 +33,22 @@ class OpCounts:
 def op_counts(graph: Graph, optimised: Graph) -> OpCounts:
     """Counts of a training step as it was built, and after the passes."""
     built = _ops(graph.nodes)
-    update = sum(_in_update(node) for node in built)
-    forward = _ops(reachable_nodes(graph.results.values()))
-    return OpCounts(len(forward), len(built) - update, len(built), len(_ops(optimised.nodes)))
+    learned = [node for node in built if _outer_scope(node) not in ("optimizer", "metrics")]
+    forward = _ops(reachable_nodes([graph.results["loss"]]))
+    return OpCounts(len(forward), len(learned), len(built), len(_ops(optimised.nodes)))
 
 
 def _ops(nodes: Iterable[Node]) -> list[Node]:
     return [node for node in nodes if node.inputs]
 
 
-def _in_update(node: Node) -> bool:
-    return (node.origin.scope or "").partition("/")[0] == "optimizer"
+def _outer_scope(node: Node) -> str:
+    return (node.origin.scope or "").partition("/")[0]
 
 
 def parameter_count(training: Training) -> int:
     """Numbers that training changes."""
-    return sum(prod(array.shape) for array in training.parameters().values())
+    return sum(prod(v.type.shape) for v in training.model.net.parameters().values())
 
 
 @dataclass(frozen=True)

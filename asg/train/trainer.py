@@ -1,26 +1,29 @@
-"""Train a classifier: the data, the compiled steps, and the loop over epochs."""
+"""Training: the model, the data and the callbacks that a configuration describes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from asg import nn
-from asg.compiler import Session, compile
-from asg.core.errors import ConfigError, Diverged, OperandError
 from asg.core.graph import Graph
-from asg.data import DataLoader, Dataset, load
+from asg.data import DataLoader, Dataset
+from asg.io.arrays import PathLike
 from asg.ops.loss import cross_entropy
-from asg.state import eval_step, train_step
-from asg.train.builders import classifier, optimizer
+from asg.state import train_step
+from asg.train.builders import optimizer
+from asg.train.callback import Callback
+from asg.train.callbacks import EarlyStopping
 from asg.train.config import TrainConfig
+from asg.train.loop import Fit
+from asg.train.model import Model
+from asg.train.networks import network
+from asg.train.task import INPUT, TARGET, task
 
-METRICS = {"accuracy": nn.accuracy}
 LARGEST_TEST_BATCH = (
     1024  # no gradients to keep: few large batches are quicker than many small ones
 )
@@ -49,135 +52,142 @@ class Epoch:
     samples_per_second: float
 
 
-class Average:
-    """Mean of the results of batches, each counted with its number of examples."""
-
-    def __init__(self) -> None:
-        """Nothing added yet."""
-        self.count = 0
-        self._sums: dict[str, float] = {}
-
-    def add(self, results: dict[str, Any], count: int) -> None:
-        """The results of a batch of ``count`` examples."""
-        self.count += count
-        for name, value in results.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value) * count
-
-    def __getitem__(self, name: str) -> float:
-        """The mean of one result."""
-        return self._sums[name] / self.count
-
-
-def _split(config: TrainConfig) -> tuple[Dataset, Dataset]:
-    dataset = load(config.dataset)
-    try:
-        train, test = dataset.split(1.0 - config.test_fraction, config.seed)
-    except OperandError:
-        raise ConfigError(
-            f"test_fraction: {config.test_fraction} of {len(dataset)} examples "
-            "leaves none for training or none for testing"
-        ) from None
-    return train, test
-
-
 class Training:
-    """A classifier ready to train: loaded data, compiled steps, state from the seed.
+    """A classifier ready to train: loaded data and a `Model`, compiled.
 
     Attributes:
         config: the settings.
+        task: the examples.
+        model: the network with its loss, optimizer and metrics.
         batches: the training examples, in a new order every epoch.
         test_batches: the test examples, in order.
-        graph: the training step: forward, gradients and update.
-        session: the running training step; it holds the parameters.
-        evaluation: the forward computation over the same parameters.
+        program: what runs a training step of full size.
         history: of every finished epoch.
-        diverged: whether the parameters are no finite numbers any more.
+        stop_reason: why the training ended before its last epoch; "" when it did not.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
-        """Load and compile.
+    def __init__(self, config: TrainConfig, backend: str = "") -> None:
+        """Load and compile; ``backend`` replaces that of the configuration.
 
         Raises:
             MissingLibrary: the data set or the backend needs a library that is not installed.
-            ConfigError: the fraction leaves no examples for training or for testing.
+            ConfigError: values that do not go together; begins with their section.
         """
         self.config = config
-        train, test = _split(config)
-        self.batches = DataLoader(train, config.batch_size, shuffle=True, seed=config.seed)
+        plan = config.training
+        self.task = task(config.dataset, config.model, plan.seed)
+        train, test = self.task.train, self.task.test
+        self.batches = DataLoader(train, plan.batch_size, shuffle=True, seed=plan.seed)
         self.test_batches = DataLoader(test, min(len(test), LARGEST_TEST_BATCH))
-        self.features = int(train.arrays["images"].shape[1])
-        self.classes = int(max(part.arrays["labels"].max() for part in (train, test))) + 1
-        net = classifier(self.features, config.hidden, self.classes)
-        self.graph = self._step(train_step(
-            net, loss=cross_entropy, optimizer=optimizer(config.optimizer), metrics=METRICS
-        ))  # fmt: skip
-        test_graph = self._step(eval_step(net, loss=cross_entropy, metrics=METRICS))
-        self.session = compile(self.graph, config.backend).start(config.seed)
-        self.evaluation = self.session.attach(compile(test_graph, config.backend))
-        self.program = self._compiled(self.session, self.batches)
-        self._compiled(self.evaluation, self.test_batches)
+        updates = max(1, len(self.batches) // plan.accumulate)
+        self.model = Model(
+            network(config.model, self.task.example),
+            loss="cross_entropy",
+            optimizer=optimizer(config.optimizer, config.lr_schedule, plan.epochs, updates,
+                                plan.clip_norm, plan.accumulate),
+            metrics=["accuracy"],
+            backend=backend or config.backend,
+            seed=plan.seed,
+            inputs={INPUT: (("batch", *self.task.example.shape), "float32"),
+                    TARGET: (("batch",), "int32")},
+        )  # fmt: skip
         self.history: list[Epoch] = []
-        self.diverged = False
+        self.stop_reason = ""
 
-    def _step(self, builder: Callable[..., Graph]) -> Graph:
-        return builder(images=("batch", self.features), labels=(("batch",), "int32"))
+    def compile(self) -> None:
+        """Build the programs of every batch size ahead of the first epoch."""
+        self.program = self._compiled("training", self.batches)
+        self._compiled("evaluation", self.test_batches)
 
-    def _compiled(self, session: Session, batches: DataLoader) -> Any:
-        """Build the programs of every batch size ahead; returns that of the first batch."""
-        length = len(batches.dataset)
+    def _compiled(self, kind: str, batches: DataLoader) -> Any:
+        length, shape = len(batches.dataset), self.task.example.shape
         first, last = min(batches.batch_size, length), length % batches.batch_size or length
-        sizes = {first, min(first, last)}
-        programs = {n: session.program((n, self.features), (n,)) for n in sorted(sizes)}
+        session = self.model.session(kind)
+        sizes = sorted({first, min(first, last)})
+        programs = {n: session.program((n, *shape), (n,)) for n in sizes}
         return programs[first]
 
-    def epochs(self, on_batch: Callable[[int], None] | None = None) -> Iterator[Epoch]:
-        """Train, an epoch per item, up to the number the configuration asks for.
+    @property
+    def graph(self) -> Graph:
+        """The training step: forward, gradients and update."""
+        return self.model.graph()
+
+    def plain_step(self) -> Graph:
+        """The training step without what counts over an epoch: the one to draw."""
+        model = self.model
+        step = train_step(
+            model.net, loss=cross_entropy, optimizer=model.optimizer,
+            metrics={"accuracy": nn.accuracy},
+        )  # fmt: skip
+        return step(**model.inputs)
+
+    def run(
+        self,
+        on_epoch: Callable[[Epoch], None] | None = None,
+        callbacks: Sequence[Callback] = (),
+        resume: PathLike | None = None,
+        history: Sequence[Epoch] = (),
+    ) -> None:
+        """Train up to the number of epochs that the configuration asks for.
 
         Args:
-            on_batch: called after every step, when the state is whole, with the number of
-                finished batches of this epoch; what it raises ends the training.
+            on_epoch: called after each epoch.
+            callbacks: what else happens.
+            resume: a checkpoint of an earlier run of this configuration, to go on from.
+            history: the epochs of that run; those after the checkpoint are left out.
 
         Raises:
             Diverged: the loss is not a finite number any more.
+            FileError: there is no checkpoint, or it does not fit.
         """
-        while len(self.history) < self.config.epochs:
-            start = perf_counter()
-            trained = self._pass(on_batch or (lambda _: None))
-            seconds = perf_counter() - start
-            tested = self.test()
-            self.history.append(Epoch(
-                len(self.history) + 1, trained["loss"], trained["accuracy"], tested["loss"],
-                tested["accuracy"], seconds, trained.count / seconds,
-            ))  # fmt: skip
-            yield self.history[-1]
+        recorder = _Recorder(self, on_epoch or (lambda _: None), history)
+        patience = self.config.training.early_stopping
+        stopping = [EarlyStopping("val_loss", patience)] if patience else []
+        found = self.model.fit(
+            self.batches, self.config.training.epochs, validation_data=self.test_batches,
+            callbacks=[recorder, *stopping, *callbacks], resume=resume,
+        )  # fmt: skip
+        self.stop_reason = found.stop_reason
 
-    def _pass(self, on_batch: Callable[[int], None]) -> Average:
-        average = Average()
-        for number, batch in enumerate(self.batches, start=1):
-            results = self.session(**batch)
-            self._require_finite(float(results["loss"]), number)
-            average.add(results, len(batch["labels"]))
-            on_batch(number)
-        return average
-
-    def _require_finite(self, loss: float, step: int) -> None:
-        if not isfinite(loss):
-            self.diverged = True
-            raise Diverged(
-                f"the loss is {loss} in epoch {len(self.history) + 1}, step {step}; "
-                f"train with an optimizer.lr smaller than {self.config.optimizer.lr:g}"
-            )
-
-    def test(self) -> Average:
+    def test(self, data: Dataset | None = None) -> dict[str, float]:
         """Loss and accuracy over the test examples, with the parameters as they are."""
-        average = Average()
-        for batch in self.test_batches:
-            average.add(self.evaluation(**batch), len(batch["labels"]))
-        return average
+        return self.model.evaluate(self.test_batches if data is None else data)
 
     def parameters(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Copies of the parameters by name, laid out as PyTorch's."""
-        return self.session.state_dict("parameter")
+        """Copies of parameters and statistics by name, laid out as PyTorch's."""
+        return self.model.weights()
+
+
+class _Recorder(Callback):
+    """Keeps the epochs of a `Training`, with the time that its steps took."""
+
+    def __init__(
+        self, training: Training, on_epoch: Callable[[Epoch], None], history: Sequence[Epoch]
+    ) -> None:
+        self._training, self._on_epoch, self._earlier = training, on_epoch, history
+        self._examples, self._seconds = 0, 0.0
+
+    def on_train_begin(self, fit: Fit) -> None:
+        self._training.history = [e for e in self._earlier if e.epoch <= fit.history.epochs]
+        self._examples, self._start = 0, perf_counter()  # a resumed epoch has no beginning
+
+    def on_epoch_begin(self, fit: Fit) -> None:
+        self._examples, self._start = 0, perf_counter()
+
+    def on_step_end(self, fit: Fit, results: Mapping[str, Any]) -> None:
+        self._examples += len(fit.arrays[0])
+        if fit.batch == fit.steps_per_epoch:
+            float(results["loss"])  # waits for the step
+            self._seconds = perf_counter() - self._start
+
+    def on_epoch_recorded(self, fit: Fit) -> None:
+        found, seconds = fit.history.last(), self._seconds
+        epoch = Epoch(
+            fit.epoch, found["loss"], found["accuracy"], found["val_loss"], found["val_accuracy"],
+            seconds, self._examples / seconds,
+        )  # fmt: skip
+        self._training.history.append(epoch)
+        self._on_epoch(epoch)
 
 
 def train_classifier(
@@ -185,7 +195,6 @@ def train_classifier(
 ) -> Training:
     """Train to the end; ``on_epoch`` is called after each epoch."""
     training = Training(config)
-    for epoch in training.epochs():
-        if on_epoch is not None:
-            on_epoch(epoch)
+    training.compile()
+    training.run(on_epoch)
     return training

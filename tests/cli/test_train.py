@@ -13,11 +13,13 @@ import pytest
 
 from asg.cli.main import main
 from asg.io import load_arrays
-from asg.train.config import validated
+from asg.train.config import configured
 from asg.train.config_file import read_values
 from tests.cli.command_line import environment, run
 
-FILES = ["config.yaml", "curves.svg", "history.jsonl", "model.safetensors", "step.svg"]
+FILES = [
+    "checkpoints", "config.yaml", "curves.svg", "history.jsonl", "model.safetensors", "step.svg",
+]  # fmt: skip
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
 
@@ -47,8 +49,9 @@ def test_a_run_prints_plain_lines_and_writes_its_files(tmp_path: Path) -> None:
         assert re.fullmatch(shape, line), line
     made = tmp_path / "runs" / "digits-0001"
     assert sorted(path.name for path in made.iterdir()) == FILES
-    config = validated(read_values(made / "config.yaml"))
-    assert (config.epochs, config.batch_size, config.optimizer.lr) == (2, 100, 0.01)
+    config = configured(read_values(made / "config.yaml"))
+    assert (config.training.epochs, config.training.batch_size) == (2, 100)
+    assert config.optimizer.model_dump()["lr"] == 0.01
     assert load_arrays(made / "model.safetensors")["fc1.weight"].shape == (32, 64)
 
 
@@ -88,9 +91,10 @@ def test_jax_trains_from_the_command_line_too(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
-def test_ctrl_c_saves_what_there_is(tmp_path: Path) -> None:
+def test_ctrl_c_saves_a_checkpoint_and_the_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    options = ["--hidden", "16", "--lr-schedule.warmup-epochs", "2", "--training.clip-norm", "5"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "asg", "train", "--epochs", "100000"], cwd=tmp_path,
+        [sys.executable, "-m", "asg", "train", "--epochs", "100000", *options], cwd=tmp_path,
         env=environment({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -102,9 +106,53 @@ def test_ctrl_c_saves_what_there_is(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert re.fullmatch(r"interrupted in epoch \d+\n", err)
     assert re.search(r"^stopped after \d+ epochs and \d+\.\d s   test accuracy", out, re.M)
+    assert re.search(r"^go on   .*-m asg train --resume runs/digits-0001$", out, re.M)
     folder = tmp_path / "runs" / "digits-0001"
     assert sorted(path.name for path in folder.iterdir()) == FILES
     assert set(load_arrays(folder / "model.safetensors")) >= {"fc1.weight", "fc2.bias"}
+    done = len((folder / "history.jsonl").read_text().splitlines())
+    goal = str(done + 2)
+    resumed = run(tmp_path, "train", "--resume", "runs/digits-0001", "--epochs", goal)
+    assert (resumed.code, resumed.err) == (0, "")
+    assert f"epoch {done + 1}/{goal}  loss" in resumed.out
+    assert f"epoch {done}/{goal}" not in resumed.out
+    whole = run(tmp_path, "train", "--epochs", goal, *options)
+    assert whole.code == 0
+    first, second = folder, tmp_path / "runs" / "digits-0002"
+    weights, again = (load_arrays(each / "model.safetensors") for each in (first, second))
+    assert weights.keys() == again.keys()
+    assert all(weights[name].tobytes() == array.tobytes() for name, array in again.items())
+    assert timeless(first) == timeless(second) and len(timeless(first)) == done + 2
+    assert (first / "config.yaml").read_text() == (second / "config.yaml").read_text()
+
+
+def timeless(folder: Path) -> list[dict[str, float]]:
+    """The history without what depends on the clock."""
+    lines = map(json.loads, (folder / "history.jsonl").read_text().splitlines())
+    clock = ("seconds", "samples_per_second")
+    return [{key: line[key] for key in line if key not in clock} for line in lines]
+
+
+def test_a_finished_run_goes_on_when_more_epochs_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--epochs", "2"]) == 0
+    with open("runs/digits-0001/history.jsonl", "a") as file:  # of a crash after the checkpoint
+        file.write('{"epoch": 3, "loss": 0.1')
+    assert main(["train", "--resume", "runs/digits-0001", "--training.epochs=3"]) == 0
+    assert main(["train", "--resume", "runs/digits-0001"]) == 2
+    assert "runs/digits-0001 has all 3 epochs; --epochs N asks for more" in capsys.readouterr().err
+    assert [line["epoch"] for line in timeless(Path("runs/digits-0001"))] == [1, 2, 3]
+
+
+def test_early_stopping_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--early-stopping", "1", "--optimizer.lr", "1e-12"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^early   test_loss has not improved for 1 epochs \(best ", out, re.M)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
@@ -161,7 +209,7 @@ def test_without_a_layout_program_the_run_says_so_and_goes_on(
     assert main(["train", "--epochs", "1"]) == 0
     out = capsys.readouterr().out
     assert "step.svg is not drawn: no dot found" in out
-    assert "{config.yaml, curves.svg, history.jsonl, model.safetensors}" in out
+    assert "{checkpoints, config.yaml, curves.svg, history.jsonl, model.safetensors}" in out
 
 
 def test_the_report_of_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> None:
@@ -203,6 +251,7 @@ def test_the_help_of_train_names_every_option_with_its_default(
         main(["train", "--help"])
     assert stop.value.code == 0
     out = capsys.readouterr().out
-    for option in ("--config FILE", "--epochs N", "--optimizer.name adam|adamw|sgd", "--out TEXT"):
-        assert option in out
+    names = ("--config FILE", "--resume RUN", "--sweep KEY=A,B,...", "--epochs N", "--out TEXT",
+             "--optimizer.name NAME", "--model.conv-filters [N ...]")  # fmt: skip
+    assert all(name in out for name in names)
     assert "(default: 0.003)" in out and "not given" not in out

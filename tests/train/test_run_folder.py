@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from asg.core.errors import FileError
+from asg.core.errors import ConfigError, FileError
 from asg.io import load_arrays, load_metadata
-from asg.train.config import TrainConfig, validated
+from asg.train.config import configured
 from asg.train.config_file import read_values
 from asg.train.run_folder import RunFolder, create_run_folder
-from asg.train.trainer import Epoch, train_classifier
+from asg.train.trainer import Epoch, Training, train_classifier
 
 
 def test_folders_are_numbered_from_one_and_after_the_largest(tmp_path: Path) -> None:
@@ -40,16 +40,17 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_every_file_is_readable_by_others(tmp_path: Path) -> None:
-    config = validated({"epochs": 2, "seed": 3})
+    config = configured({"epochs": 2, "seed": 3})
     folder = RunFolder(tmp_path)
     folder.write_config(config)
     training = train_classifier(config, folder.append_epoch)
     folder.write_model(training)
     folder.write_curves(training)
     assert folder.written == ["config.yaml", "curves.svg", "history.jsonl", "model.safetensors"]
-    assert validated(read_values(tmp_path / "config.yaml")) == config
+    assert configured(read_values(tmp_path / "config.yaml")) == config
     lines = (tmp_path / "history.jsonl").read_text().splitlines()
     assert [Epoch(**json.loads(line)) for line in lines] == training.history
+    assert folder.read_history() == training.history and folder.read_config() == config
     arrays = load_arrays(tmp_path / "model.safetensors")
     assert {name: array.tobytes() for name, array in arrays.items()} == {
         name: array.tobytes() for name, array in training.parameters().items()
@@ -67,7 +68,7 @@ def test_a_line_of_the_history_is_there_when_the_epoch_is_over(tmp_path: Path) -
         folder.append_epoch(epoch)
         seen.append(len((tmp_path / "history.jsonl").read_text().splitlines()))
 
-    train_classifier(TrainConfig(epochs=3), after_epoch)
+    train_classifier(configured({"epochs": 3}), after_epoch)
     assert seen == [1, 2, 3]
 
 
@@ -75,3 +76,25 @@ def test_the_history_is_never_written_with_numbers_that_json_lacks(tmp_path: Pat
     with pytest.raises(ValueError):
         RunFolder(tmp_path).append_epoch(Epoch(1, float("nan"), 0, 0, 0, 1, 1))
     assert RunFolder(tmp_path).written == []
+
+
+def test_a_line_that_a_crash_cut_off_is_no_epoch_and_damage_is_told(tmp_path: Path) -> None:
+    folder, epoch = RunFolder(tmp_path), Epoch(1, 0.5, 0.5, 0.5, 0.5, 1.0, 10.0)
+    assert folder.read_history() == []
+    folder.append_epoch(epoch)
+    with open(tmp_path / "history.jsonl", "a") as file:
+        file.write('{"epoch": 2, "lo')
+    assert folder.read_history() == [epoch]
+    folder.write_history([epoch, epoch])
+    assert folder.read_history() == [epoch, epoch]
+    (tmp_path / "history.jsonl").write_text('{"epoch": 2}\n')
+    with pytest.raises(FileError, match=r"history\.jsonl is damaged"):
+        folder.read_history()
+
+
+def test_a_folder_of_no_run_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is no folder of a run: it has no config\.yaml"):
+        RunFolder(tmp_path).read_config()
+    training = Training(configured({"epochs": 1}))
+    with pytest.raises(ConfigError, match=r"has no model\.safetensors"):
+        RunFolder(tmp_path).read_model(training)

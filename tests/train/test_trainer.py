@@ -1,18 +1,28 @@
 """Training: it learns, it repeats itself, the backends agree, and averages are right."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import asg
+from asg import optim
 from asg.core.errors import ConfigError, Diverged
-from asg.train.config import TrainConfig, validated
+from asg.train.callback import Callback
+from asg.train.callbacks import SaveCheckpoints
+from asg.train.config import TrainConfig
+from asg.train.config import configured as configured_values
+from asg.train.loop import Fit
+from asg.train.networks import MODEL, NETWORKS, Example, network
+from asg.train.schedules import SCHEDULES, Span
 from asg.train.summary import op_counts, parameter_count, step_memory
 from asg.train.trainer import Epoch, Training, train_classifier
 
 
 def configured(**values: Any) -> TrainConfig:
-    return validated(values)
+    return configured_values(values)
 
 
 def numbers(epoch: Epoch) -> tuple[float, ...]:
@@ -21,13 +31,13 @@ def numbers(epoch: Epoch) -> tuple[float, ...]:
 
 @pytest.fixture(scope="module")
 def trained() -> Training:
-    return train_classifier(TrainConfig())
+    return train_classifier(configured())
 
 
 def test_the_defaults_learn_the_digits(trained: Training) -> None:
     assert trained.history[-1].test_accuracy >= 0.975
     assert trained.history[-1].accuracy >= 0.99
-    assert len(trained.history) == TrainConfig().epochs
+    assert len(trained.history) == 30
 
 
 def test_a_second_run_gives_the_very_same_numbers(trained: Training) -> None:
@@ -42,7 +52,7 @@ def test_another_seed_gives_other_numbers(trained: Training) -> None:
 
 def test_the_test_accuracy_is_that_of_the_parameters(trained: Training) -> None:
     """The network written down in NumPy, in float64, over all test examples at once."""
-    data, weights = trained.test_batches.dataset.arrays, trained.parameters()
+    data, weights = trained.task.test.arrays, trained.parameters()
     hidden = np.maximum(data["images"] @ weights["fc1.weight"].T + weights["fc1.bias"], 0)
     logits = (hidden @ weights["fc2.weight"].T + weights["fc2.bias"]).astype(np.float64)
     chosen = logits[np.arange(len(logits)), data["labels"]]
@@ -61,7 +71,7 @@ def test_parameters_are_named_and_laid_out_as_in_pytorch(trained: Training) -> N
     network.add_module("fc2", torch.nn.Linear(64, 10))
     weights = {name: torch.from_numpy(array) for name, array in trained.parameters().items()}
     network.load_state_dict(weights)
-    data = trained.test_batches.dataset.arrays
+    data = trained.task.test.arrays
     found = network(torch.from_numpy(data["images"])).argmax(1).numpy()
     accuracy = (found == data["labels"]).mean()
     assert accuracy == pytest.approx(trained.history[-1].test_accuracy, abs=1e-6)
@@ -120,48 +130,180 @@ def test_layers_are_as_wide_as_asked(hidden: tuple[int, ...], count: int) -> Non
     for number, width in enumerate(widths[1:], start=1):
         assert shapes[f"fc{number}.weight"] == (width, widths[number - 1])
         assert shapes[f"fc{number}.bias"] == (width,)
-    assert next(training.epochs()).loss < 3
+    training.run()
+    assert training.history[0].loss < 3
 
 
 @pytest.mark.parametrize("batch_size", [1437, 5000, 479])
 def test_batches_of_any_size_work(batch_size: int) -> None:
     training = Training(configured(batch_size=batch_size, epochs=1))
-    assert [epoch.epoch for epoch in training.epochs()] == [1]
+    training.run()
+    assert [epoch.epoch for epoch in training.history] == [1]
     assert len(training.batches) == -(-1437 // batch_size)
 
 
 def test_every_program_is_compiled_before_the_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     training = Training(configured(epochs=1))
+    training.compile()
 
     def compile_now(*_: Any) -> None:
         pytest.fail("compiled during an epoch")
 
-    for session in (training.session, training.evaluation):
-        monkeypatch.setattr(session.executable, "build", compile_now)
-    assert len(list(training.epochs())) == 1
+    for kind in ("training", "evaluation"):
+        monkeypatch.setattr(training.model.session(kind).executable, "build", compile_now)
+    training.run()
+    assert len(training.history) == 1
 
 
-def test_a_diverging_run_stops_with_advice() -> None:
-    training = Training(configured(optimizer={"name": "sgd", "lr": 1e9}, epochs=3))
-    with pytest.raises(Diverged, match=r"epoch 1, step \d+; train with an optimizer.lr smaller"):
-        list(training.epochs())
-    assert training.diverged and not training.history
+def test_a_diverging_run_stops() -> None:
+    training = Training(configured(optimizer={"name": "sgd", "lr": 1e30}, epochs=3))
+    with pytest.raises(Diverged, match="the mean loss of epoch 1 is nan"):
+        training.run()
+    assert not training.history
 
 
-def test_what_the_callback_raises_ends_the_training_between_steps() -> None:
-    training = Training(configured(epochs=3))
-    steps: list[int] = []
+class After(Callback):
+    """Stops after a number of steps, as Ctrl-C does."""
 
-    def stop(number: int) -> None:
-        steps.append(number)
-        if len(steps) == 30:
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def on_step_end(self, fit: Fit, results: Mapping[str, Any]) -> None:
+        self.left -= 1
+        if not self.left:
             raise KeyboardInterrupt
 
+
+def test_what_a_callback_raises_ends_the_training_between_steps() -> None:
+    training = Training(configured(epochs=3))
     with pytest.raises(KeyboardInterrupt):
-        list(training.epochs(stop))
-    assert steps == [*range(1, 24), *range(1, 8)]
+        training.run(callbacks=[After(30)])
     assert len(training.history) == 1
     assert all(np.isfinite(array).all() for array in training.parameters().values())
+
+
+@pytest.mark.parametrize("steps", [46, 60])
+def test_a_run_goes_on_from_its_checkpoint_to_the_same_bits(steps: int, tmp_path: Path) -> None:
+    """Interrupted between epochs and inside of one, with momentum, dropout and a schedule."""
+    values = {
+        "epochs": 4,
+        "model": {"hidden": [16], "dropout": 0.2},
+        "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9},
+        "lr_schedule": {"name": "cosine", "warmup_epochs": 1},
+        "early_stopping": 2,
+    }
+    whole = train_classifier(configured(**values))
+    first = Training(configured(**values))
+    saver = SaveCheckpoints(tmp_path, every_epochs=None, every_steps=10)
+    with pytest.raises(KeyboardInterrupt):
+        first.run(callbacks=[saver, After(steps)])
+    second = Training(configured(**values))
+    second.run(resume=tmp_path, history=first.history)
+    assert [numbers(e) for e in second.history] == [numbers(e) for e in whole.history]
+    expected = whole.parameters()
+    for name, array in second.parameters().items():
+        assert array.tobytes() == expected[name].tobytes(), name
+
+
+def test_early_stopping_ends_a_run_and_says_why() -> None:
+    values = {"name": "sgd", "lr": 1e-12}
+    training = Training(configured(epochs=30, early_stopping=2, optimizer=values))
+    training.run()
+    assert len(training.history) < 30
+    assert training.stop_reason.startswith("val_loss has not improved for 2 epochs")
+
+
+def test_clipping_and_accumulation_reach_the_update() -> None:
+    def weights(**plan: Any) -> dict[str, Any]:
+        values = {"epochs": 1, "optimizer": {"name": "sgd", "lr": 0.5}, "training": plan}
+        return train_classifier(configured(**values)).parameters()
+
+    first = Training(configured(epochs=1)).parameters()["fc1.weight"]
+    free, bound = weights(), weights(clip_norm=1e-3)
+    assert np.abs(bound["fc1.weight"] - first).max() < 0.5 * 23 * 1e-3
+    assert np.abs(free["fc1.weight"] - first).max() > 0.5 * 23 * 1e-3
+    assert not np.array_equal(weights(accumulate=4)["fc1.weight"], free["fc1.weight"])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"kind": "cnn", "conv_filters": [4, 8, 8], "fc_units": [16]},
+        {"kind": "cnn", "conv_filters": [], "fc_units": []},
+        {"kind": "vit", "num_layers": 1, "hidden_dim": 8, "num_heads": 2, "mlp_dim": 16},
+    ],
+    ids=["cnn", "cnn without layers", "vit"],
+)
+def test_networks_for_images_learn(model: dict[str, Any]) -> None:
+    training = train_classifier(configured(epochs=2, model=model, optimizer={"lr": 1e-2}))
+    assert training.history[-1].loss < training.history[0].loss
+    assert training.task.train.arrays["images"].shape[1:] == training.task.example.shape
+
+
+@pytest.mark.parametrize("kind", sorted(NETWORKS))
+def test_every_network_maps_its_examples_to_classes(kind: str) -> None:
+    shape = (12,) if NETWORKS[kind].takes == "features" else (1, 32, 32)
+    shape = (3, 32, 32) if NETWORKS[kind].takes == "colour image" else shape
+    net = network(MODEL.section(kind)(), Example(shape, 7))
+    with asg.training_mode(False):
+        assert net(asg.input("x", ("batch", *shape))).shape[1:] == (7,)
+
+
+REFUSED_NETWORKS = [
+    ({"model": {"kind": "lenet"}}, "model.kind: lenet is for images of 28 x 28 or 32 x 32, the"),
+    ({"model": {"kind": "cnn", "conv_filters": [1] * 4}}, "model.conv_filters: 4 blocks halve ima"),
+    ({"model": {"kind": "vit", "patch_size": 3}}, "model: image_size=8 is not a multiple of patc"),
+    ({"lr_schedule": {"name": "multistep"}}, "lr_schedule.milestones: multistep needs the epochs"),
+    ({"lr_schedule": {"name": "cosine", "warmup_epochs": 30}}, "lr_schedule.warmup_epochs: 30 of"),
+    ({"lr_schedule": {"warmup_epochs": -1}}, "lr_schedule.warmup_epochs: should be at least 0"),
+    ({"lr_schedule": {"name": "step", "every_epochs": 0}}, "lr_schedule.every_epochs: should be a"),
+    ({"lr_schedule": {"name": "one_cycle", "anneal_strategy": "sine"}}, "lr_schedule: "),
+    ({"optimizer": {"name": "rprop"}, "lr_schedule": {"name": "cosine"}}, "lr_schedule: rprop has"),
+    ({"optimizer": {"betas": [2, 0.9]}}, "optimizer: "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "message"), REFUSED_NETWORKS)
+def test_what_cannot_be_built_is_told_with_its_section(
+    values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Training(configured(**values))
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+def test_schedules_count_epochs(name: str) -> None:
+    """The rates of ten epochs of five updates, against formulas."""
+    options: dict[str, Any] = {"milestones": [2, 4]} if name == "multistep" else {}
+    options |= {"every_epochs": 5} if name == "step" else {}
+    made = SCHEDULES[name](Span(0.5, 10, 5), **options)
+    rates = [made] * 50 if isinstance(made, float) else optim.rates(made, 50)
+    half = np.arange(50) / 50
+    expected = {
+        "constant": 0.5 + 0 * half,
+        "step": np.where(half < 0.5, 0.5, 0.05),
+        "multistep": 0.5 * 0.1 ** ((half >= 0.2) + (half >= 0.4).astype(float)),
+        "exponential": 0.5 * 0.95 ** (10 * half),
+        "linear": 0.5 * (1 - half),
+        "polynomial": 0.5 * (1 - half) ** 2,
+        "cosine": 0.25 * (1 + np.cos(np.pi * half)),
+        "cosine_restarts": 0.25 * (1 + np.cos(np.pi * half)),
+    }
+    if name == "one_cycle":
+        assert rates[0] == pytest.approx(0.02) and max(rates) == pytest.approx(0.5, rel=1e-2)
+        assert rates[-1] < 1e-4
+    else:
+        np.testing.assert_allclose(rates, expected[name], rtol=1e-5, atol=1e-6)  # six digits
+
+
+def test_a_warmup_comes_before_the_schedule() -> None:
+    made = SCHEDULES["linear"](Span(1.0, 4, 5), warmup_epochs=1)
+    assert callable(made)
+    rates = optim.rates(made, 20)
+    np.testing.assert_allclose(rates[:5], [0.2, 0.4, 0.6, 0.8, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(rates[5:], 1 - np.arange(15) / 15, atol=1e-6)
 
 
 @pytest.mark.parametrize("fraction", [1e-15, 0.9999])
@@ -172,7 +314,8 @@ def test_a_fraction_that_leaves_nothing_is_refused(fraction: float) -> None:
 
 def test_counts_and_memory_of_the_step() -> None:
     training = Training(configured(epochs=1))
-    counts = op_counts(training.graph, training.session.executable.optimized)
+    training.compile()
+    counts = op_counts(training.graph, training.model.training.executable.optimized)
     assert 8 <= counts.forward < counts.gradient < counts.step
     assert counts.optimised < counts.step
     memory = step_memory(training.program)

@@ -1,0 +1,207 @@
+"""The networks that a configuration can name: one line of `NETWORKS` each.
+
+A builder gets the shape of one example and the number of classes, then the options of its section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from asg import nn
+from asg.core.errors import ConfigError
+from asg.train.sections import Choice, Section, told
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a network gets and gives.
+
+    Attributes:
+        shape: of one example.
+        classes: how many there are to tell apart.
+    """
+
+    shape: tuple[int, ...]
+    classes: int
+
+
+def classifier(
+    features: int, hidden: Sequence[int], classes: int, dropout: float = 0.0
+) -> nn.Sequential:
+    """Dense layers with ReLU between them: ``fc1, act1, fc2, ...``.
+
+    >>> list(classifier(64, [32], 10).parameters())
+    ['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
+    """
+    widths = [features, *hidden, classes]
+    layers: dict[str, nn.Module] = {}
+    for number, (width, following) in enumerate(pairwise(widths), start=1):
+        layers[f"fc{number}"] = nn.Linear(width, following)
+        if number <= len(hidden):
+            layers[f"act{number}"] = nn.ReLU()
+            if dropout:
+                layers[f"drop{number}"] = nn.Dropout(dropout)
+    return nn.Sequential(**layers)
+
+
+def mlp(example: Example, *, hidden: Sequence[int] = (64,), dropout: float = 0.0) -> nn.Module:
+    """Dense layers.
+
+    Args:
+        hidden: widths of the hidden layers.
+    """
+    return classifier(example.shape[0], hidden, example.classes, dropout)
+
+
+def cnn(
+    example: Example,
+    *,
+    conv_filters: Sequence[int] = (32, 64, 128),
+    fc_units: Sequence[int] = (128,),
+    dropout: float = 0.5,
+) -> nn.Module:
+    """Blocks of convolution 3 x 3, batch normalisation, ELU and pooling; then dense layers.
+
+    Args:
+        conv_filters: filters of each block; every block halves height and width.
+        fc_units: widths of the dense layers before the last one.
+    """
+    channels, height, width = example.shape
+    halvings = len(conv_filters)
+    if min(height, width) >> halvings == 0:
+        raise ConfigError(
+            f"conv_filters: {halvings} blocks halve images of {height} x {width} to nothing"
+        )
+    layers: dict[str, nn.Module] = {}
+    for number, (before, filters) in enumerate(pairwise((channels, *conv_filters)), start=1):
+        layers |= {
+            f"conv{number}": nn.Conv2d(before, filters, 3, padding=1),
+            f"bn{number}": nn.BatchNorm2d(filters),
+            f"act{number}": nn.ELU(),
+            f"pool{number}": nn.MaxPool2d(2),
+        }
+    layers["flatten"] = nn.Flatten()
+    features = (channels, *conv_filters)[-1] * (height >> halvings) * (width >> halvings)
+    for number, (before, units) in enumerate(pairwise((features, *fc_units)), start=1):
+        layers |= {
+            f"fc{number}": nn.Linear(before, units),
+            f"fc{number}_act": nn.ELU(),
+            f"fc{number}_drop": nn.Dropout(dropout),
+        }
+    layers["out"] = nn.Linear((features, *fc_units)[-1], example.classes)
+    return nn.Sequential(**layers)
+
+
+def lenet(example: Example) -> nn.Module:
+    """LeNet-5, for images of 28 x 28 or 32 x 32."""
+    channels, height, width = example.shape
+    if (height, width) not in ((28, 28), (32, 32)):
+        raise ConfigError(
+            f"kind: lenet is for images of 28 x 28 or 32 x 32, these have {height} x {width}"
+        )
+    padding = 2 if height == 28 else 0
+    return nn.models.LeNet5(example.classes, channels, padding)
+
+
+def resnet18(example: Example, *, width: int = 64) -> nn.Module:
+    """ResNet-18, names of torchvision; gray images are given it three times over.
+
+    Args:
+        width: channels of the first stage; 64 in the paper.
+    """
+    return nn.models.resnet18(num_classes=example.classes, width=width)
+
+
+def vgg11(example: Example, *, width_mult: float = 1.0, dropout: float = 0.5) -> nn.Module:
+    """VGG-11 with batch normalisation, names of torchvision.
+
+    Args:
+        width_mult: factor of all widths.
+    """
+    return nn.models.vgg11_bn(
+        num_classes=example.classes, width_mult=width_mult, dropout=dropout
+    )
+
+
+def mobilenet_v2(
+    example: Example, *, width_mult: float = 1.0, dropout: float = 0.2
+) -> nn.Module:
+    """MobileNetV2, names of torchvision."""
+    return nn.models.mobilenet_v2(
+        num_classes=example.classes, width_mult=width_mult, dropout=dropout
+    )
+
+
+def vit(
+    example: Example,
+    *,
+    patch_size: int = 4,
+    num_layers: int = 4,
+    num_heads: int = 4,
+    hidden_dim: int = 64,
+    mlp_dim: int = 128,
+    dropout: float = 0.0,
+) -> nn.Module:
+    """A vision transformer, for square images.
+
+    Args:
+        patch_size: height and width of a patch; divides those of the images.
+        num_layers: blocks of the encoder.
+        num_heads: heads of each; divides hidden_dim.
+        hidden_dim: features of a patch.
+        mlp_dim: features inside the dense part of a block.
+    """
+    _, height, width = example.shape
+    if height != width:
+        raise ConfigError(f"kind: vit is for square images, these have {height} x {width}")
+    return nn.models.VisionTransformer(
+        height, patch_size, num_layers, num_heads, hidden_dim, mlp_dim, dropout,
+        num_classes=example.classes,
+    )  # fmt: skip
+
+
+FLAT, IMAGE, COLOUR = "features", "image", "colour image"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network a configuration can name.
+
+    Attributes:
+        build: makes it.
+        takes: examples as features in a row, as images, or as images of three channels.
+    """
+
+    build: Callable[..., nn.Module]
+    takes: str
+
+
+NETWORKS = {
+    "mlp": Network(mlp, FLAT),
+    "cnn": Network(cnn, IMAGE),
+    "lenet": Network(lenet, IMAGE),
+    "resnet18": Network(resnet18, COLOUR),
+    "vgg11": Network(vgg11, COLOUR),
+    "mobilenet_v2": Network(mobilenet_v2, COLOUR),
+    "vit": Network(vit, COLOUR),
+}
+MODEL = Choice(
+    "model", "kind", {name: each.build for name, each in NETWORKS.items()}, default="mlp", fixed=1
+)
+
+
+def takes(section: Section) -> str:
+    """How the network that a section chooses takes its examples."""
+    return NETWORKS[MODEL.chosen(section)].takes
+
+
+def network(section: Section, example: Example) -> nn.Module:
+    """The network that a section describes, for these examples.
+
+    Raises:
+        ConfigError: it cannot be built for them; begins with the section.
+    """
+    made: nn.Module = told("model", lambda: MODEL.build(section, example))
+    return made
