@@ -1,33 +1,22 @@
-"""``asg train``: options and file to a configuration, the training, its files."""
+"""``asg train``: a new run, a run that goes on, or a sweep of runs."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 from asg.cli import report
-from asg.cli.errors import one_line
-from asg.cli.interrupt import BetweenSteps, between_steps
 from asg.cli.options import Given, merged, parse_options
-from asg.core.errors import AsgError, ConfigError, Diverged, FileError, MissingLibrary
-from asg.train.callback import Callback
-from asg.train.callbacks import SaveCheckpoints
-from asg.train.config import TrainConfig, as_values, spelled_out, validated
-from asg.train.config_file import read_values
-from asg.train.loop import Fit
-from asg.train.run_folder import CHECKPOINTS, CONFIG, STEP, RunFolder, create_run_folder
-from asg.train.trainer import Epoch, Training
-
-DESCRIPTION = "Train a classifier; write its weights, its curves and a picture of its graph."
-DONE, FAILED, INTERRUPTED = 0, 1, 130
+from asg.cli.sweep import run_sweep
+from asg.cli.training import DESCRIPTION, configuration_values, say, train, trained
+from asg.core.errors import ConfigError
+from asg.train.config import as_values, validated
+from asg.train.run_folder import CHECKPOINTS, CONFIG, RunFolder
+from asg.train.trainer import Training
 
 # What may change when a run goes on: everything else decides what its steps compute.
 CHANGEABLE = ("training.epochs", "training.early_stopping", "training.checkpoint_every")
-KEPT_CHECKPOINTS = 2
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -39,58 +28,12 @@ def run(arguments: Sequence[str]) -> int:
     """
     given = parse_options(arguments, "asg train", DESCRIPTION)
     if given.sweep:
-        from asg.cli.sweep import run_sweep
-
         return run_sweep(given)
     if given.resume:
         return _resumed(given)
     origin, values, labels = configuration_values(given)
     config = validated(values, given.config, labels)
     return train(config, report.title_lines(config, origin, given.told)).code
-
-
-def configuration_values(given: Given) -> tuple[str, dict[str, Any], dict[str, str]]:
-    """Where the settings are from, their nested values, and what the user wrote for them."""
-    try:
-        values = read_values(given.config) if given.config else {}
-    except FileError as error:
-        raise ConfigError(f"--config: {error}") from None
-    spelled, labels = spelled_out(values, given.config)
-    return given.config or "defaults", merged(spelled, given.settings), {**labels, **given.labels}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a training.
-
-    Attributes:
-        code: the exit code.
-        history: the epochs that are done.
-        folder: of the run.
-        error: what went wrong, or "".
-    """
-
-    code: int
-    history: list[Epoch]
-    folder: RunFolder
-    error: str
-
-
-def train(config: TrainConfig, title: Sequence[str], out: str = "") -> Outcome:
-    """A new run, from the first line to the last file.
-
-    Args:
-        config: what to train.
-        title: the first lines.
-        out: the folder that gets the folder of the run, unless the configuration's.
-    """
-    start = perf_counter()
-    say(title)
-    training = Training(config)
-    training.compile()
-    say(report.summary_lines(training))
-    folder = _new_folder(config, out or config.out)
-    return _trained(training, folder, start)
 
 
 def _resumed(given: Given) -> int:
@@ -116,139 +59,4 @@ def _resumed(given: Given) -> int:
     training = Training(config)
     training.compile()
     say(report.summary_lines(training))
-    return _trained(training, folder, start, folder.path / CHECKPOINTS, history).code
-
-
-def say(lines: Sequence[str]) -> None:
-    """These lines, at once."""
-    for line in lines:
-        report.say(line)
-
-
-def _new_folder(config: TrainConfig, out: str) -> RunFolder:
-    try:
-        folder = RunFolder(create_run_folder(out, config.dataset.name))
-        folder.write_config(config)
-    except FileError as error:
-        raise ConfigError(f"--out: {error}") from None
-    return folder
-
-
-class _Keeper(Callback):
-    """Moves the bar, saves a checkpoint at the end and at Ctrl-C, and then leaves."""
-
-    def __init__(
-        self, saver: SaveCheckpoints, advance: Callable[[int, int], None], check: Callable[[], None]
-    ) -> None:
-        self._saver, self._advance, self._check = saver, advance, check
-
-    def on_step_end(self, fit: Fit, results: Mapping[str, Any]) -> None:
-        self._advance(fit.epoch, fit.batch)
-        if fit.batch < fit.steps_per_epoch:  # else validation is to come first
-            self._leave_if_asked(fit)
-
-    def on_epoch_recorded(self, fit: Fit) -> None:
-        if fit.epoch == fit.epochs or fit.stopped:
-            self._save(fit)
-        self._leave_if_asked(fit)
-
-    def _leave_if_asked(self, fit: Fit) -> None:
-        try:
-            self._check()
-        except KeyboardInterrupt:
-            self._save(fit)
-            raise
-
-    def _save(self, fit: Fit) -> None:
-        if not (self._saver.checkpoints.path / f"step-{fit.step:08d}").exists():
-            self._saver.save(fit)
-
-
-@dataclass(frozen=True)
-class _Ending:
-    """How a training ended: the exit code, the error, and whether the parameters are whole."""
-
-    code: int
-    error: str = ""
-    whole: bool = True
-
-
-def _trained(
-    training: Training, folder: RunFolder, start: float, resume: Path | None = None,
-    history: Sequence[Epoch] = (),
-) -> Outcome:  # fmt: skip
-    """Train to the end, or as far as Ctrl-C or an error leave; write and tell the results."""
-    ending = _train(training, folder, resume, history)
-    notes = _write_results(training, folder, ending.whole)
-    epochs, why = training.config.training.epochs, training.stop_reason
-    say(report.result_lines(training.history, epochs, perf_counter() - start, why))
-    say([report.files_line(folder.path, folder.written), *notes])
-    if ending.code == DONE:
-        report.say(report.again_line(folder.path / CONFIG))
-    elif ending.code == INTERRUPTED and (folder.path / CHECKPOINTS).is_dir():
-        report.say(report.onward_line(folder.path))
-    return Outcome(ending.code, training.history, folder, ending.error)
-
-
-def _train(
-    training: Training, folder: RunFolder, resume: Path | None, history: Sequence[Epoch]
-) -> _Ending:
-    plan = training.config.training
-    saver = SaveCheckpoints(
-        folder.path / CHECKPOINTS, plan.checkpoint_every or None, keep=KEPT_CHECKPOINTS
-    )
-    try:
-        with (
-            between_steps() as check,
-            report.progress(plan.epochs, len(training.batches)) as (show, advance),
-        ):
-
-            def after_epoch(epoch: Epoch) -> None:
-                folder.append_epoch(epoch)
-                show(report.epoch_line(epoch, plan.epochs))
-
-            callbacks: list[Callback] = [saver, _Keeper(saver, advance, check)]
-            if resume is not None:
-                callbacks.append(_Continue(training, folder))
-            training.run(after_epoch, callbacks, resume, history)
-    except KeyboardInterrupt as stop:
-        number = len(training.history) + 1
-        print(f"interrupted in epoch {min(number, plan.epochs)}", file=sys.stderr)
-        return _Ending(INTERRUPTED, "interrupted", isinstance(stop, BetweenSteps))
-    except AsgError as error:
-        message = _advised(error, training)
-        print(f"error: {message}", file=sys.stderr)
-        return _Ending(FAILED, message, not isinstance(error, Diverged))
-    return _Ending(DONE)
-
-
-def _advised(error: AsgError, training: Training) -> str:
-    if not isinstance(error, Diverged):
-        return one_line(error)
-    rate = training.config.optimizer.model_dump()["lr"]
-    what = str(error).splitlines()[0]
-    return f"{what}; train with an optimizer.lr smaller than {rate:g}, or training.clip_norm"
-
-
-class _Continue(Callback):
-    """Cuts the files of a run that is resumed off behind the checkpoint."""
-
-    def __init__(self, training: Training, folder: RunFolder) -> None:
-        self._training, self._folder = training, folder
-
-    def on_train_begin(self, fit: Fit) -> None:
-        self._folder.write_history(self._training.history)
-        self._folder.write_config(self._training.config)
-
-
-def _write_results(training: Training, folder: RunFolder, whole: bool) -> list[str]:
-    """Everything but the history, which is written along the way; returns what is to be told."""
-    if whole:
-        folder.write_model(training)
-    if training.history:
-        folder.write_curves(training)
-    try:
-        folder.write_step(training.plain_step())
-    except MissingLibrary as error:
-        return [f"{STEP} is not drawn: {one_line(error)}"]
-    return []
+    return trained(training, folder, start, folder.path / CHECKPOINTS, history).code

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from asg.cli import train
+from asg.cli import training
 from asg.cli.interrupt import between_steps
 from asg.cli.main import main
 
@@ -67,7 +67,7 @@ def test_before_the_first_step_nothing_is_left_behind(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "Training", stop)
+    monkeypatch.setattr(training, "Training", stop)
     monkeypatch.chdir(tmp_path)
     assert main(["train"]) == 130
     assert capsys.readouterr().err == "interrupted\n"

@@ -8,6 +8,7 @@ import pytest
 from asg.cli.main import main
 from asg.train.config import TrainConfig
 from asg.train.run_folder import RunFolder
+from asg.train.trainer import Training
 
 
 @pytest.fixture(autouse=True)
@@ -60,12 +61,10 @@ def test_a_combination_that_fails_stops_nothing(capsys: pytest.CaptureFixture[st
 def test_ctrl_c_ends_the_sweep_and_the_rest_is_not_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from asg.cli import train
-
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train.Training, "run", stop)
+    monkeypatch.setattr(Training, "run", stop)
     assert main(["train", "--sweep", "seed=1,2"]) == 130
     assert [line["error"] for line in table()] == ["interrupted", "not run"]
 

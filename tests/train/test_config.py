@@ -177,8 +177,8 @@ def test_values_of_the_command_line_are_called_by_their_options() -> None:
     }
     with pytest.raises(ConfigError) as caught:
         validated(values, "c.yaml", labels)
-    labels = [part.split(":")[0] for part in str(caught.value).split("; ")]
-    assert sorted(labels) == ["--epochs", "--hidden", "--optimizer.weight-decay", "c.yaml"]
+    found = [part.split(":")[0] for part in str(caught.value).split("; ")]
+    assert sorted(found) == ["--epochs", "--hidden", "--optimizer.weight-decay", "c.yaml"]
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
