@@ -73,6 +73,7 @@ LOOKS: dict[str, Look] = {
     "random_key": Look("hexagon", "yellow"),
     "counter": Look("cylinder", "grey"),
     "metric": Look("cylinder", "grey", "filled,rounded"),
+    "data": Look("box3d", "grey"),
     # the rest
     "module": Look("folder", "module"),
     "output": Look("house", "grey", "filled,bold"),

@@ -13,7 +13,7 @@ from asg.compiler.feed import checked_feed
 from asg.core.errors import FeedError, OperandError
 from asg.core.graph import Graph
 from asg.core.registry import public
-from asg.core.state_slot import ROLES
+from asg.core.state_slot import OWN_ROLES, ROLES
 from asg.core.types import TensorType
 from asg.ops.random import key_words
 from asg.state.initial import init_step
@@ -29,15 +29,15 @@ class Session:
     """
 
     def __init__(
-        self, executable: Executable, store: dict[str, Array], metrics: dict[str, Array]
+        self, executable: Executable, store: dict[str, Array], own: dict[str, Array]
     ) -> None:
-        """Use `Executable.start` or `Session.attach`; ``metrics`` are of this session alone."""
+        """Use `Executable.start` or `Session.attach`; ``own`` (metrics, data) is of this alone."""
         graph = executable.optimized  # its signature is what the programs take
         self.executable = executable
-        self._store, self._metrics = store, metrics
+        self._store, self._own = store, own
         slots = graph.state
         names = [graph.input_names[slot.input] for slot in slots]
-        self._places = [(metrics if name in metrics else store, name) for name in names]
+        self._places = [(own if name in own else store, name) for name in names]
         self._written = [
             (*place, slot.output)
             for place, slot in zip(self._places, slots, strict=True)
@@ -86,7 +86,8 @@ class Session:
     def attach(self, executable: Executable) -> Session:
         """A session of another graph (evaluation, say) over the same state.
 
-        Metrics are not shared: those of the new session start at their first values.
+        Metrics are not shared: those of the new session start at their first values. Data are
+        shared if both graphs use the same variable of role "data", else loaded.
 
         Raises:
             FeedError: the graph holds variables this session does not have.
@@ -96,7 +97,7 @@ class Session:
         graph = executable.graph
         for slot in graph.state:
             name, wanted = graph.input_names[slot.input], graph.inputs[slot.input].type
-            if _role(graph.inputs[slot.input]) == "metric":
+            if _role(graph.inputs[slot.input]) in OWN_ROLES:
                 continue
             if name not in self._store:
                 raise FeedError(f"this session holds no variable {name!r}: {wanted}")
@@ -106,7 +107,17 @@ class Session:
                 f"the session runs on {self.executable.backend.name!r}, the other graph on "
                 f"{executable.backend.name!r}; compile both for one backend"
             )
-        return Session(executable, self._store, _first_values(executable, "metric", 0))
+        own = _first_values(executable, "metric", 0) | self._data_of(executable)
+        return Session(executable, self._store, own)
+
+    def _data_of(self, executable: Executable) -> dict[str, Array]:
+        """The data another graph reads: this session's arrays, where it has the same variables."""
+        held = {cell: self._own[name] for name, cell in _cells(self.executable, "data").items()}
+        wanted = _cells(executable, "data")
+        if set(wanted.values()) <= held.keys():
+            return {name: held[cell] for name, cell in wanted.items()}
+        first = _first_values(executable, "data", 0)
+        return {name: held.get(cell, first[name]) for name, cell in wanted.items()}
 
     def reset(self, role: str = "metric", seed: int = 0) -> None:
         """Back to the first values of all variables of a role: of metrics, before each epoch.
@@ -120,17 +131,20 @@ class Session:
         """
         if role not in ROLES:
             raise OperandError(f"role {role!r} is not one of {', '.join(ROLES)}")
-        store = self._metrics if role == "metric" else self._store
+        store = self._own if role in OWN_ROLES else self._store
         store.update(_first_values(self.executable, role, seed))
 
     def state_dict(self, role: str | None = None) -> dict[str, np.ndarray[Any, Any]]:
-        """Copies of the state as NumPy arrays by name, all or of one role ("parameter")."""
+        """Copies of the state as NumPy arrays by name, all or of one role ("parameter").
+
+        Variables of role "data" are no state to be saved: they are copied only when asked for.
+        """
         graph = self.executable.graph
         roles = {graph.input_names[s.input]: _role(graph.inputs[s.input]) for s in graph.state}
         return {
             name: np.array(store[name])
             for store, name in self._places
-            if role is None or roles[name] == role
+            if roles[name] == role or (role is None and roles[name] != "data")
         }
 
     def load_state_dict(self, arrays: Mapping[str, Any], strict: bool = True) -> None:
@@ -138,14 +152,15 @@ class Session:
 
         Args:
             arrays: by variable name.
-            strict: every variable must be given; False allows some to keep their value.
+            strict: every variable must be given (except data, which may be); False allows some to
+                keep their value.
 
         Raises:
             FeedError: lists missing, unexpected and mis-shaped names together.
         """
         checked = checked_state(self.executable, arrays, strict)
         for name, array in checked.items():
-            (self._metrics if name in self._metrics else self._store)[name] = array
+            (self._own if name in self._own else self._store)[name] = array
 
 
 def _role(leaf: Any) -> str:
@@ -163,9 +178,9 @@ def checked_state(
     """Copies of the given arrays, checked against the graph's variables; all problems at once."""
     graph = executable.graph
     wanted = {graph.input_names[s.input]: graph.inputs[s.input].type for s in graph.state}
+    needed = wanted.keys() - _cells(executable, "data").keys() - arrays.keys() if strict else ()
     problems = [f"{name!r} is not a variable of the graph" for name in arrays if name not in wanted]
-    if strict:
-        problems += [f"{n!r}: {t} is missing" for n, t in wanted.items() if n not in arrays]
+    problems += [f"{n!r}: {t} is missing" for n, t in wanted.items() if n in needed]
     checked: dict[str, Array] = {}
     for name in arrays.keys() & wanted.keys():
         try:
@@ -187,20 +202,20 @@ def start_session(executable: Executable, seed: int, state: Mapping[str, Array])
     if len(given) != len(executable.graph.state):
         init = compile(init_step(executable.graph), executable.backend)
         store = {**init(key=key_words(seed)), **given}
-    metrics = {name: store.pop(name) for name in _names(executable, "metric")}
-    return Session(executable, store, metrics)
+    own = {name: store.pop(name) for role in OWN_ROLES for name in _cells(executable, role)}
+    return Session(executable, store, own)
 
 
-def _names(executable: Executable, role: str) -> list[str]:
-    """The variables of a role."""
+def _cells(executable: Executable, role: str) -> dict[str, Any]:
+    """The variables of a role by name."""
     graph = executable.graph
-    slots = [slot.input for slot in graph.state]
-    return [graph.input_names[place] for place in slots if _role(graph.inputs[place]) == role]
+    leaves = [(graph.input_names[slot.input], graph.inputs[slot.input]) for slot in graph.state]
+    return {name: leaf.node.op.cell for name, leaf in leaves if _role(leaf) == role}  # type: ignore[attr-defined]
 
 
 def _first_values(executable: Executable, role: str, seed: int) -> dict[str, Array]:
     """Of the variables of a role alone, by the part of the init graph that makes them."""
-    names = _names(executable, role)
+    names = list(_cells(executable, role))
     if not names:
         return {}
     init = init_step(executable.graph)

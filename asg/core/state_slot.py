@@ -21,10 +21,15 @@ class StateCell(Protocol):
 
     @property
     def role(self) -> str:
-        """``parameter``, ``statistic``, ``optimizer``, ``random_key``, ``counter``, ``metric``."""
+        """``parameter``, ``statistic``, ``optimizer``, ``random_key``, ``counter``, ``metric``,
+        or ``data``.
+        """
 
 
-ROLES = ("parameter", "statistic", "optimizer", "random_key", "counter", "metric")
+ROLES = ("parameter", "statistic", "optimizer", "random_key", "counter", "metric", "data")
+# Of each session alone, and not part of what is saved and restored with a model: counters of
+# metrics, and data sets, which are never written.
+OWN_ROLES = ("metric", "data")
 
 
 class StateSlot(NamedTuple):

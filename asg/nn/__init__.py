@@ -179,6 +179,7 @@ from asg.nn.recurrent import RNN as RNN
 from asg.nn.resampling import Upsample as Upsample
 from asg.nn.resampling import UpsamplingBilinear2d as UpsamplingBilinear2d
 from asg.nn.resampling import UpsamplingNearest2d as UpsamplingNearest2d
+from asg.nn.resident import ResidentData as ResidentData
 from asg.nn.selective_scan import selective_scan as selective_scan
 from asg.nn.shape import ChannelShuffle as ChannelShuffle
 from asg.nn.shape import Flatten as Flatten

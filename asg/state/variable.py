@@ -30,8 +30,9 @@ class Variable(TensorMethods):
     Attributes:
         name: full name, such as ``fc1.weight``; modules prefix it when they are nested.
         type: dtype and (literal) shape.
-        role: ``parameter``, ``statistic``, ``optimizer``, ``random_key``, ``counter`` or ``metric``
-            (counters of `asg.metrics`: each session has its own, and starts them again at will).
+        role: ``parameter``, ``statistic``, ``optimizer``, ``random_key``, ``counter``, ``metric``
+            (counters of `asg.metrics`: each session has its own, and starts them again at will)
+            or ``data`` (examples that live on the device: never written, and never saved).
         trainable: False freezes a parameter: optimizers leave it alone.
         owner: the module that names it, once it is an attribute of one.
 
@@ -73,7 +74,7 @@ class Variable(TensorMethods):
         """Replace the current value for the rest of the trace.
 
         Raises:
-            StateError: no trace is open.
+            StateError: no trace is open, or the variable holds data.
             ShapeError: the value has another type.
         """
         trace = active_trace()
@@ -82,6 +83,8 @@ class Variable(TensorMethods):
                 f"variable {self.name!r} is written outside a trace; build the step with "
                 "asg.train_step, or open one: with asg.StateTrace() as trace: ..."
             )
+        if self.role == "data":
+            raise StateError(f"variable {self.name!r} holds data, which a step only reads")
         tensor = as_tensor(value)
         if tensor.type != self.type:
             raise ShapeError(f"variable {self.name!r} is {self.type}, the value is {tensor.type}")

@@ -12,6 +12,7 @@ from asg.core.dim import symbol
 from asg.core.dtype import as_dtype
 from asg.core.errors import FeedError, OperandError, ShapeError
 from asg.core.graph import Graph
+from asg.core.state_slot import OWN_ROLES
 from asg.core.tree import map_tree
 from asg.core.types import TensorType
 from asg.data import DataLoader, Dataset
@@ -321,7 +322,7 @@ class Model:
         held = self.state_dict()
         wanted = {graph.input_names[slot.input]: graph.inputs[slot.input].node.op.cell.role  # type: ignore[attr-defined]
                   for slot in graph.state}  # fmt: skip
-        new = {name for name, role in wanted.items() if role != "metric"} - held.keys()
+        new = {name for name, role in wanted.items() if role not in OWN_ROLES} - held.keys()
         if self._sessions and not new:
             self._sessions[kind] = next(iter(self._sessions.values())).attach(executable)
             return

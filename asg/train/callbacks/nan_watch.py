@@ -30,7 +30,8 @@ class NanWatch(Callback):
             return
         graph, session = fit.model.graph(), fit.model.training
         batch = dict(zip(fit.model.inputs, map(np.asarray, fit.arrays), strict=True))
-        found = first_nonfinite(graph, {**session.state_dict(), **batch})
+        state = session.state_dict() | session.state_dict("data")
+        found = first_nonfinite(graph, {**state, **batch})
         told = found or "nothing when NumPy computes the step: rounding of the other backend"
         fit.stop(f"step {fit.step} is not finite")
         raise Diverged(
