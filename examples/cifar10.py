@@ -64,9 +64,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=15)
     arguments = parser.parse_args()
 
-    prepared = [data.to_float("images")]
+    scaled, changes = [data.to_float("images")], []
     if arguments.net == "resnet":
-        prepared.append(data.normalize("images", MEAN, STD))
+        scaled.append(data.normalize("images", MEAN, STD))
+    if arguments.augment:
+        changes = [data.random_crop("images", padding=4), data.random_horizontal_flip("images")]
     try:
         raw, test = (
             data.load("cifar10", split=split, root=arguments.root, download=arguments.download)
@@ -74,10 +76,9 @@ def main() -> None:
         )
     except asg.AsgError as error:
         sys.exit(f"{error}\n  for this script: --root FOLDER, or --download")
-    changes = [data.random_crop("images", padding=4), data.random_horizontal_flip("images")]
     train = data.DataLoader(
         raw, 128, shuffle=True, prefetch=2,
-        transform=data.compose(*(changes if arguments.augment else []), *prepared),
+        transform=data.compose(*scaled, *changes),
     )  # fmt: skip
     model = asg.Model(
         plain() if arguments.net == "cnn" else residual(),
@@ -89,7 +90,7 @@ def main() -> None:
     print(model)
     history = model.fit(
         train, arguments.epochs, callbacks=[Progress()],
-        validation_data=test.map(data.compose(*prepared)),
+        validation_data=test.map(data.compose(*scaled)),
     )  # fmt: skip
     epoch, best = history.best("val_accuracy", larger=True)
     print(f"best accuracy on {len(test)} unseen images: {best:.4f} (epoch {epoch})")

@@ -130,6 +130,16 @@ class DataLoader:
             made.close()
         self._next_epoch()
 
+    def peek(self) -> Batch:
+        """The first batch of the epoch, as the loop gives it; the loader stands where it did.
+
+        >>> from asg.data import Dataset
+        >>> DataLoader(Dataset({"x": np.arange(5)}), batch_size=2).peek()["x"].tolist()
+        [0, 1]
+        """
+        indices = self.sampler.batches(self.epoch, self.batch_size)[0]
+        return self._maker(_Task(self.epoch, 0, 0, indices))
+
     def _tasks(self) -> Iterator[_Task]:
         """What is left of the epoch."""
         epoch, place, skipped = self.epoch, 0, self._batch

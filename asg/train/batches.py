@@ -119,7 +119,7 @@ def first_batch(loader: Iterable[Any]) -> Any:
         OperandError: there is none.
     """
     if isinstance(loader, DataLoader):
-        return loader.dataset[: loader.batch_size]
+        return loader.peek()
     for batch in loader:
         return batch
     raise OperandError("the data has no batch")

@@ -128,6 +128,22 @@ def test_several_inputs_by_name() -> None:
     assert fitted.graph().input_names[:3] == ("left", "right", "wanted")
 
 
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_a_loader_that_changes_its_batches(prefetch: int) -> None:
+    """The step is built for what the loop gives, not for what the loader reads."""
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 3), np.uint8)
+    labels = (pixels[:, 0] > 99).astype(np.int32)
+    whole = data.Dataset({"x": pixels, "y": labels})
+    loader = data.DataLoader(
+        whole, 8, True, seed=3, transform=data.to_float("x"), prefetch=prefetch
+    )
+    changed, plain = model(), model()
+    found = changed.fit(loader, epochs=2)
+    expected = plain.fit((pixels.astype(np.float32) / np.float32(255.0), labels), 2, 8)
+    assert str(changed.inputs["x"]) == "f32[batch, 3]"
+    assert found.history["loss"] == pytest.approx(expected.history["loss"], rel=1e-5)
+
+
 def test_training_goes_on_where_it_ended() -> None:
     twice, once = model(), model()
     loader = data.DataLoader(data.Dataset({"x": examples()[0], "y": examples()[1]}), 16)
@@ -194,9 +210,7 @@ def test_an_interrupted_training_is_resumed_to_the_bit(tmp_path: Path, backend: 
         folder = tmp_path / str(step)
         saving = SaveCheckpoints(folder, every_steps=1, keep=2)
         with pytest.raises(Interrupted):
-            model(0.4, backend).fit(
-                examples(40), **options, callbacks=[saving, StopAt(step)]
-            )
+            model(0.4, backend).fit(examples(40), **options, callbacks=[saving, StopAt(step)])
         resumed = model(0.4, backend)
         history = resumed.fit(examples(40), **options, resume=folder)
         assert history.history == wanted.history
