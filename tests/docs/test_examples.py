@@ -160,7 +160,7 @@ def test_cifar10_from_files(net: str, parameters: str, tmp_path: Path) -> None:
         rows[:, 0] %= 10
         (tmp_path / f"{name}.bin").write_bytes(rows.tobytes())
     output = output_of("cifar10.py", "--root", str(tmp_path), "--net", net, "--augment",
-                       "--epochs", "1")  # fmt: skip
+                       "--epochs", "2")  # fmt: skip
     assert f"{parameters} parameters" in output
     assert 0.0 <= figures(r"8 unseen images: (\S+)", output)[0] <= 1.0
 
