@@ -68,6 +68,8 @@ from asg.state import training_mode as training_mode
 _LATE = {
     "Model": "asg.train",
     "data": "",
+    "generate": "asg.generation",
+    "generation": "",
     "io": "",
     "metrics": "",
     "nn": "",
@@ -92,9 +94,11 @@ dim = symbol  # asg.dim("n", minimum=8): a symbolic size
 
 if _TYPE_CHECKING:
     from asg import data as data
+    from asg import generation as generation
     from asg import io as io
     from asg import metrics as metrics
     from asg import nn as nn
     from asg import optim as optim
     from asg import train as train
+    from asg.generation import generate as generate
     from asg.train import Model as Model

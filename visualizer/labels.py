@@ -15,7 +15,7 @@ LONGEST_FACT = 200
 MOST_DETAILS = 4
 MOST_OPS = 12
 MOST_PLACES = 6
-STATE_ROLES = ("statistic", "optimizer", "random_key", "counter", "metric", "data")
+STATE_ROLES = ("statistic", "optimizer", "random_key", "counter", "metric", "data", "cache")
 """Of variables that are counted, and not named like parameters."""
 HIDDEN_ATTRIBUTES = frozenset({"shape", "dtype"})
 """Seen in the type on the arrow already."""

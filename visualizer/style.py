@@ -74,6 +74,7 @@ LOOKS: dict[str, Look] = {
     "counter": Look("cylinder", "grey"),
     "metric": Look("cylinder", "grey", "filled,rounded"),
     "data": Look("box3d", "grey"),
+    "cache": Look("cylinder", "sky"),
     # the rest
     "module": Look("folder", "module"),
     "output": Look("house", "grey", "filled,bold"),

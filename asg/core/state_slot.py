@@ -21,15 +21,13 @@ class StateCell(Protocol):
 
     @property
     def role(self) -> str:
-        """``parameter``, ``statistic``, ``optimizer``, ``random_key``, ``counter``, ``metric``,
-        or ``data``.
-        """
+        """One of `ROLES`."""
 
 
-ROLES = ("parameter", "statistic", "optimizer", "random_key", "counter", "metric", "data")
+ROLES = ("parameter", "statistic", "optimizer", "random_key", "counter", "metric", "data", "cache")
 # Of each session alone, and not part of what is saved and restored with a model: counters of
 # metrics, and data sets, which are never written.
-OWN_ROLES = ("metric", "data")
+OWN_ROLES = ("metric", "data", "cache")
 
 
 class StateSlot(NamedTuple):

@@ -67,6 +67,11 @@ from asg.nn.convolution import Conv3d as Conv3d
 from asg.nn.convolution import ConvTranspose1d as ConvTranspose1d
 from asg.nn.convolution import ConvTranspose2d as ConvTranspose2d
 from asg.nn.convolution import ConvTranspose3d as ConvTranspose3d
+from asg.nn.decoding import Decoder as Decoder
+from asg.nn.decoding import KeyValues as KeyValues
+from asg.nn.decoding import stepwise as stepwise
+from asg.nn.decoding import text_positions as text_positions
+from asg.nn.decoding import visible_columns as visible_columns
 from asg.nn.dropout import AlphaDropout as AlphaDropout
 from asg.nn.dropout import Dropout as Dropout
 from asg.nn.dropout import Dropout1d as Dropout1d

@@ -74,9 +74,13 @@ def dynamic_update_slice(x: Any, update: Any, start: Any) -> Tensor:
     inside: Tensor | None = None
     spread: Tensor = update
     for axis, place in enumerate(starts):
+        size = update.shape[axis]
+        if size == x.shape[axis]:  # its start can only be 0
+            continue
         own = iota((x.shape[axis],)) - place
-        last = _number(update.shape[axis]) - 1
-        spread = Take(axis)(spread, clip(own, 0, last))
+        last = _number(size) - 1
+        if size != 1:  # one row is stretched by `where`
+            spread = Take(axis)(spread, clip(own, 0, last))
         here = (own >= 0) & (own <= last)
         here = reshape(here, (-1, *(1,) * (x.ndim - 1 - axis)))
         inside = here if inside is None else inside & here

@@ -31,8 +31,9 @@ class Variable(TensorMethods):
         name: full name, such as ``fc1.weight``; modules prefix it when they are nested.
         type: dtype and (literal) shape.
         role: ``parameter``, ``statistic``, ``optimizer``, ``random_key``, ``counter``, ``metric``
-            (counters of `asg.metrics`: each session has its own, and starts them again at will)
-            or ``data`` (examples that live on the device: never written, and never saved).
+            (counters of `asg.metrics`: each session has its own, and starts them again at will),
+            ``data`` (examples that live on the device: never written, and never saved) or
+            ``cache`` (what generating a text keeps of it: no part of a module's state dict).
         trainable: False freezes a parameter: optimizers leave it alone.
         owner: the module that names it, once it is an attribute of one.
 

@@ -10,6 +10,7 @@ ROWS = (
     ("asg.compiler",),
     ("asg.nn", "asg.optim", "asg.metrics", "asg.describe"),
     ("asg.train", "asg.io", "asg.testing"),
+    ("asg.generation",),
 )
 # The settings, which everyone may read.
 SHARED = frozenset({"asg.config"})

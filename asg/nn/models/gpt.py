@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+from asg.core.convert import as_tensor
 from asg.core.dtype import float32
 from asg.core.registry import call
 from asg.core.tensor import Tensor
 from asg.nn.checks import require_positive
+from asg.nn.decoding import KeyValues, text_positions, visible_columns
 from asg.nn.dropout import Dropout
 from asg.nn.embedding import Embedding
 from asg.nn.init import normal, zeros
@@ -143,13 +146,16 @@ class GPTAttention(Module):
         self.resid_dropout = Dropout(config.resid_pdrop)
         self.key = RandomStream()
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None, kept: KeyValues | None = None) -> Tensor:
+        """With ``kept`` also of what came before, and the mask is all that hides."""
         q, k, v = (
             split_heads(each, self.num_heads) for each in call("split", self.c_attn(x), 3, axis=-1)
         )
+        if kept is not None:
+            k, v = kept.extended(k, v)
         rate = self.rate if self.rate and chosen_mode("GPT") else 0.0
         heads = call(
-            "scaled_dot_product_attention", q, k, v, mask, rate, is_causal=True,
+            "scaled_dot_product_attention", q, k, v, mask, rate, is_causal=kept is None,
             dropout_key=self.key.next() if rate else None,
         )  # fmt: skip
         y: Tensor = self.resid_dropout(self.c_proj(merge_heads(heads)))
@@ -179,8 +185,8 @@ class GPTBlock(Module):
         self.ln_2 = config.norm()
         self.mlp = GPTFeedForward(config)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        x = x + self.attn(self.ln_1(x), mask)
+    def forward(self, x: Tensor, mask: Tensor | None, kept: KeyValues | None = None) -> Tensor:
+        x = x + self.attn(self.ln_1(x), mask, kept)
         y: Tensor = x + self.mlp(self.ln_2(x))
         return y
 
@@ -196,10 +202,25 @@ class GPTBody(Module):
         self.ln_f = config.norm()
 
     def forward(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
-        x = self.wte(tokens) + first_rows(self.wpe.weight, tokens.shape[-1], 0, "GPT")
+        places = first_rows(self.wpe.weight, tokens.shape[-1], 0, "GPT")
+        return self._through(self.wte(tokens) + places, mask, [None] * len(self.h))
+
+    def step(
+        self, tokens: Tensor, kept: Sequence[KeyValues], past: Tensor, padding: Tensor
+    ) -> Tensor:
+        """Features of the next tokens of texts; see `asg.nn.decoding`."""
+        time, columns = tokens.shape[1], kept[0].keys.shape[2]
+        longest = self.wpe.num_embeddings
+        places = self.wpe(text_positions(past, time, padding, longest))
+        mask = visible_columns(past, time, columns, padding)
+        return self._through(self.wte(tokens) + places, mask, kept)
+
+    def _through(
+        self, x: Tensor, mask: Tensor | None, kept: Sequence[KeyValues | None]
+    ) -> Tensor:
         x = self.drop(x)
-        for block in self.h:
-            x = block(x, mask)
+        for block, own in zip(self.h, kept, strict=True):
+            x = block(x, mask, own)
         y: Tensor = self.ln_f(x)
         return y
 
@@ -248,6 +269,41 @@ class GPT(Module):
         tokens = require_tokens("GPT", tokens)
         y: Tensor = self.lm_head(self.transformer(tokens, mask_of_keys(attention_mask)))
         return y
+
+    @property
+    def longest_text(self) -> int:
+        """The most tokens of a text, n_positions."""
+        return self.config.n_positions
+
+    def first_cache(self, rows: int, columns: int) -> list[dict[str, Tensor]]:
+        """Keys and values of every block, ``[rows, heads, columns, features of a head]``."""
+        heads, width = self.config.n_head, self.config.n_embd // self.config.n_head
+        zeros = call("zeros", (rows, heads, columns, width), self.config.dtype)
+        return [{"keys": zeros, "values": zeros} for _ in range(self.config.n_layer)]
+
+    def decode(
+        self, tokens: Any, cache: Sequence[Any], past: Any, padding: Any
+    ) -> tuple[Tensor, list[dict[str, Tensor]]]:
+        """The logits after the next tokens of texts, and the next cache; see `nn.Decoder`.
+
+        Raises:
+            ShapeError: other axes, or more columns than the cache has.
+            DtypeError: not integers.
+
+        >>> import asg
+        >>> from asg import nn
+        >>> model = nn.models.GPT(nn.models.GPTConfig(vocab_size=65, n_embd=16, n_layer=1, n_head=2))
+        >>> with asg.training_mode(False):
+        ...     tokens, cache = asg.input("tokens", (4, 1), "int32"), model.first_cache(4, 32)
+        ...     logits, cache = model.decode(tokens, cache, asg.constant(7), asg.zeros(4, "int32"))
+        >>> str(logits.type), str(cache[0]["keys"].type)
+        ('f32[4, 65]', 'f32[4, 2, 32, 8]')
+        """
+        tokens, past, padding = require_tokens("GPT", tokens), as_tensor(past), as_tensor(padding)
+        kept = [KeyValues(layer["keys"], layer["values"], past) for layer in cache]
+        x = self.transformer.step(tokens, kept, past, padding)
+        logits: Tensor = self.lm_head(x[:, -1])
+        return logits, [{"keys": each.keys, "values": each.values} for each in kept]
 
 
 def gpt2(**changes: Any) -> GPT:

@@ -7,8 +7,10 @@ from typing import Any
 from asg.core.convert import as_tensor
 from asg.core.dtype import float32
 from asg.core.errors import OperandError, ShapeError
+from asg.core.registry import call
 from asg.core.tensor import Tensor
 from asg.nn.checks import require_flags
+from asg.nn.decoding import stepwise
 from asg.nn.dropout import Dropout
 from asg.nn.embedding import Embedding
 from asg.nn.init import uniform, zeros
@@ -89,6 +91,35 @@ class LSTMLanguageModel(Module):
         tokens = require_texts("LSTMLanguageModel", tokens)
         y, last = self.rnn(self.drop(self.encoder(tokens)), state)
         return self.decoder(self.drop(y)), last
+
+    @property
+    def longest_text(self) -> None:
+        """None: a text may have any length."""
+        return None
+
+    def first_cache(self, rows: int, columns: int) -> States:
+        """(h, c) of the LSTM with the rows first, whatever the number of columns."""
+        shape = (rows, self.rnn.num_layers, self.rnn.hidden_size)
+        zeros = call("zeros", shape, self.encoder.weight.type.dtype)
+        return zeros, zeros
+
+    def decode(
+        self, tokens: Any, cache: States, past: Any, padding: Any
+    ) -> tuple[Tensor, States]:
+        """The logits after the next tokens of texts, and the next cache; see `nn.Decoder`."""
+
+        def step(token: Tensor, state: States) -> tuple[Tensor, States]:
+            logits, last = self.step(token, _layers_first(state))
+            return logits, _layers_first(last)
+
+        given = require_texts("LSTMLanguageModel", tokens)
+        return stepwise(step, given, cache, as_tensor(past), as_tensor(padding))
+
+
+def _layers_first(state: States) -> States:
+    """Layers and rows change places."""
+    h, c = (call("swapaxes", each, 0, 1) for each in state)
+    return h, c
 
 
 def require_texts(model: str, tokens: Any) -> Tensor:

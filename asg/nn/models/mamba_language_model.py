@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
 
+from asg.core.convert import as_tensor
 from asg.core.dtype import float32
 from asg.core.errors import OperandError
+from asg.core.registry import call
 from asg.core.tensor import Tensor
 from asg.nn.checks import require_flags, require_positive
+from asg.nn.decoding import stepwise
 from asg.nn.embedding import Embedding
 from asg.nn.init import normal, uniform
 from asg.nn.linear import Linear
@@ -119,7 +122,7 @@ class MambaLM(Module):
     def __init__(self, config: MambaConfig | None = None) -> None:
         """``config`` has the sizes; those of mamba-130m by default."""
         config = config or MambaConfig()
-        self.n_layer = config.n_layer
+        self.n_layer, self.vocab_size = config.n_layer, config.vocab_size
         self.backbone = MambaBackbone(config)
         self.lm_head = Linear(config.d_model, config.rows, bias=False, dtype=config.dtype)
         if config.tie_embeddings:
@@ -149,3 +152,29 @@ class MambaLM(Module):
             raise OperandError(f"states are of {len(given)} layers, the model has {self.n_layer}")
         x, after = self.backbone(tokens, given)
         return self.lm_head(x), after
+
+    @property
+    def longest_text(self) -> None:
+        """None: a text may have any length."""
+        return None
+
+    def first_cache(self, rows: int, columns: int) -> tuple[States, ...]:
+        """The state of every mixer at the beginning, whatever the number of columns."""
+
+        def states(mixer: Mamba) -> States:
+            dtype, inner = mixer.A_log.type.dtype, mixer.d_inner
+            inputs = call("zeros", (rows, inner, mixer.d_conv - 1), dtype)
+            return inputs, call("zeros", (rows, inner, mixer.d_state), dtype)
+
+        return tuple(states(layer.mixer) for layer in self.backbone.layers)
+
+    def decode(
+        self, tokens: Any, cache: Sequence[States], past: Any, padding: Any
+    ) -> tuple[Tensor, tuple[States, ...]]:
+        """The logits after the next tokens of texts, and the next cache; see `nn.Decoder`.
+
+        Of the rows of the embedding only those that are tokens get logits.
+        """
+        given = require_texts("MambaLM", tokens)
+        logits, after = stepwise(self.step, given, cache, as_tensor(past), as_tensor(padding))
+        return logits[:, : self.vocab_size], after

@@ -50,6 +50,12 @@ class TokenEmbedding(Module):
         y: Tensor = self.dropout(self.positions(self.tokens(tokens) * self.factor))
         return y
 
+    @property
+    def longest_text(self) -> int | None:
+        """``max_length``."""
+        positions = self.positions
+        return positions.max_length if isinstance(positions, LearnedPositions) else None
+
     def padding(self, tokens: Tensor) -> Tensor | None:
         """True where a token is padding; None when no token is."""
         row = self.tokens.padding_idx
@@ -213,6 +219,11 @@ class TransformerLM(_EncoderModel):
         x = self.embedding(tokens)
         y: Tensor = self.head(self.encoder(x, src_key_padding_mask=padding, is_causal=True))
         return y
+
+    @property
+    def longest_text(self) -> int | None:
+        """The most tokens of a text; None for any number."""
+        return self.embedding.longest_text
 
 
 class Seq2SeqTransformer(Module):

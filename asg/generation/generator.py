@@ -1,0 +1,230 @@
+"""Generator: a language model with its programs, ready to go on with texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from asg.compiler import Session, compile
+from asg.core.errors import Diverged, FeedError, OperandError
+from asg.core.graph import Graph
+from asg.generation.decoders import decoder_of
+from asg.generation.options import Options, require_count
+from asg.generation.prompts import Prompts, rounded
+from asg.generation.steps import PREFIX, Sizes, build_steps
+from asg.generation.weights import Arrays, Weights
+from asg.ops.random import key_words
+
+Array = np.ndarray[Any, Any]
+
+MOST_SIZES = 4  # of programs kept, each with its copy of the weights
+
+
+class Generator:
+    """Goes on with texts; keeps its programs, so that later calls compile nothing.
+
+    The texts of a call end in the same column, shorter ones behind padding. Columns for prompts and
+    for new tokens are each rounded up (by a quarter at most), and a program is made for each such
+    size and number of texts. `prefill` reads the prompts at once, `decode` one token of each.
+
+    A model with ``decode`` and ``first_cache`` (see `nn.Decoder`: GPT, LSTMLanguageModel, MambaLM)
+    reads every token once. Any other one, called with integers ``[rows, time]``, must be causal; it
+    reads the whole text again for every token.
+
+    Attributes:
+        options: how tokens are chosen.
+
+    >>> import asg
+    >>> from asg import nn
+    >>> model = nn.models.GPT(nn.models.GPTConfig(vocab_size=9, n_embd=8, n_layer=1, n_head=2))
+    >>> generator = asg.generation.Generator(model, temperature=1.0, top_k=5)
+    >>> generator([[1, 2, 3], [4]], max_new_tokens=5, seed=1).shape
+    (2, 8)
+    """
+
+    def __init__(
+        self, model: Any, *, state: Any = None, backend: Any = None,
+        longest_text: int | None = None, options: Options | None = None, **changes: Any,
+    ) -> None:  # fmt: skip
+        """Nothing is built yet.
+
+        Args:
+            model: a module, or an `asg.Model`, whose weights at the time of each call are used.
+            state: weights instead: a session that has them, or arrays by the names of the module's
+                ``state_dict``. Otherwise a bare module has its first values, which is what was
+                loaded into it.
+            backend: see `asg.compile`; by default that of the `Model` or session, or "numpy".
+            longest_text: the most tokens the model can read, when it does not tell (by an attribute
+                of this name).
+            options: how tokens are chosen.
+            changes: fields of `Options` instead of them.
+
+        Raises:
+            OperandError: an argument out of range.
+        """
+        if options is not None and changes:
+            raise OperandError(f"give options, or {', '.join(changes)}, not both")
+        if longest_text is not None:
+            require_count("longest_text", longest_text, 1)
+        self.options = _options(changes) if options is None else options
+        self._weights = Weights(model, state)
+        self._decoder = decoder_of(self._weights.net, longest_text)
+        self._longest = longest_text or self._decoder.longest_text
+        self._backend = backend or self._weights.backend or "numpy"
+        self._programs: dict[Sizes, Programs] = {}
+
+    def __call__(self, prompts: Any, max_new_tokens: int = 20, seed: int = 0) -> Array:
+        """The texts with what follows.
+
+        Args:
+            prompts: the tokens of a text, or a list of texts.
+            max_new_tokens: how many follow at most.
+            seed: of what is drawn; the same seed gives the same text, on every backend. What is
+                drawn for a text depends on its place among the texts, not on the others.
+
+        Returns:
+            int32 ``[texts, columns]``: each text ends a prompt in the same column, behind pad
+            tokens, and is followed by its new tokens; behind a stop token are pad tokens. For one
+            text without a list, its tokens.
+
+        Raises:
+            OperandError: an argument out of range, or texts longer than the model can read.
+            FeedError: weights that do not fit.
+            Diverged: the model gives NaN.
+        """
+        asked = Prompts(prompts)
+        if self.options.num_beams > 1:
+            new = self._best_beams(asked, max_new_tokens, seed)
+        else:
+            columns = list(self._columns(asked, max_new_tokens, seed))
+            new = np.stack(columns, 1)
+        old = asked.padded(asked.longest, self.options.pad_token)
+        texts = np.concatenate([old, new], 1)
+        return texts[0] if asked.single else texts
+
+    def stream(self, prompts: Any, max_new_tokens: int = 20, seed: int = 0) -> Iterator[Any]:
+        """The new tokens of all texts, int32 ``[texts]``, as soon as they are chosen.
+
+        For one text without a list, each is an int. Arguments and errors as of a call.
+
+        Raises:
+            OperandError: with beams, whose tokens are settled only at the end.
+        """
+        if self.options.num_beams > 1:
+            raise OperandError(f"num_beams={self.options.num_beams}: no token is settled early")
+        asked = Prompts(prompts)
+        columns = self._columns(asked, max_new_tokens, seed)
+        return (int(column[0]) for column in columns) if asked.single else columns
+
+    def _columns(self, prompts: Prompts, count: int, seed: int) -> Iterator[Array]:
+        return (np.array(each["tokens"]) for each in self._results(prompts, count, seed))
+
+    def _best_beams(self, prompts: Prompts, count: int, seed: int) -> Array:
+        results, made = {}, 0
+        for results in self._results(prompts, count, seed):
+            made += 1
+        texts = np.array(results["texts"])
+        return texts[:, :made]
+
+    def _results(self, prompts: Prompts, count: int, seed: int) -> Iterator[dict[str, Any]]:
+        """What each step gives, until all texts have ended; checks everything now."""
+        require_count("max_new_tokens", count, 1)
+        self._check_length(prompts.longest, count)
+        sizes = Sizes(len(prompts.texts), width := rounded(prompts.longest), width + rounded(count))
+        feeds = {
+            "tokens": prompts.padded(width, self.options.pad_token),
+            "padding": prompts.padding(width),
+            "key": key_words(seed),
+            "limit": np.int32(count),
+        }
+        programs = self._of_size(sizes)
+        prompts.check_vocabulary(programs.vocabulary)
+        return programs.run(feeds, count)
+
+    def _check_length(self, prompt: int, count: int) -> None:
+        """The last new token is never read."""
+        if self._longest is not None and prompt + count - 1 > self._longest:
+            raise OperandError(
+                f"a prompt of {prompt} tokens and {count} new ones make a longer text than the "
+                f"{self._longest} tokens the model can read (and the last new one, which it does "
+                "not read)\n  repair: leave out tokens at the beginning of the prompt, or ask for "
+                "fewer"
+            )
+
+    def _of_size(self, sizes: Sizes) -> Programs:
+        """The programs for these sizes, over the weights of now."""
+        found = self._programs.pop(sizes, None)
+        if found is None:
+            found = Programs(self._decoder, sizes, self.options, self._backend, self._weights)
+        elif self._weights.live:
+            found.load(self._weights.read())
+        self._programs[sizes] = found
+        while len(self._programs) > MOST_SIZES:
+            del self._programs[next(iter(self._programs))]
+        return found
+
+
+class Programs:
+    """Both steps, compiled, as sessions over one state.
+
+    Attributes:
+        vocabulary: how many tokens there are.
+    """
+
+    def __init__(
+        self, decoder: Any, sizes: Sizes, options: Options, backend: Any, weights: Weights
+    ) -> None:
+        """Build, compile, and load the weights."""
+        prefill, decode, self.vocabulary = build_steps(decoder, sizes, options)
+        self._feeds = tuple(prefill.feeds)
+        self._names = {*_variables(prefill), *_variables(decode)}
+        known = self._own(weights.read())
+        state = {**_zeros(decode), **known}
+        reading = compile(decode, backend)
+        self._decode: Session = reading.start(state=state)
+        self._prefill = self._decode.attach(compile(prefill, backend))
+
+    def load(self, arrays: Arrays) -> None:
+        """Other weights."""
+        self._decode.load_state_dict(self._own(arrays), strict=False)
+
+    def _own(self, arrays: Arrays) -> Arrays:
+        own = {name: array for name, array in arrays.items() if name in self._names}
+        missing = [n for n in self._names - own.keys() if not n.startswith(f"{PREFIX}.")]
+        if missing and arrays:
+            raise FeedError(f"the weights lack {', '.join(map(repr, sorted(missing)))}")
+        return own
+
+    def run(self, feeds: dict[str, Any], count: int) -> Iterator[dict[str, Any]]:
+        """The results of ``count`` tokens, or fewer when all texts end."""
+        results = self._prefill(**{name: feeds[name] for name in self._feeds})
+        for made in range(1, count + 1):
+            if not results["valid"]:
+                raise Diverged(f"the logits of new token {made} are not all numbers, but NaN")
+            yield results
+            if made == count or results["ended"]:
+                return
+            results = self._decode()
+
+
+def _variables(graph: Graph) -> list[str]:
+    return [graph.input_names[slot.input] for slot in graph.state]
+
+
+def _zeros(graph: Graph) -> dict[str, Array]:
+    """What generating keeps, before prefill writes it."""
+    types = {graph.input_names[slot.input]: graph.inputs[slot.input].type for slot in graph.state}
+    own = {name: type for name, type in types.items() if name.startswith(f"{PREFIX}.")}
+    return {name: np.zeros(type.shape, type.dtype.numpy) for name, type in own.items()}
+
+
+def _options(changes: dict[str, Any]) -> Options:
+    unknown = changes.keys() - Options.__dataclass_fields__.keys()
+    if unknown:
+        raise OperandError(
+            f"{', '.join(sorted(unknown))}: no option of generating; they are "
+            f"{', '.join(Options.__dataclass_fields__)}"
+        )
+    return Options(**changes)
