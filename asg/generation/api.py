@@ -47,9 +47,7 @@ def generate(
     >>> asg.generate(model, [[1, 2, 3], [4]], 4, temperature=0.8, top_p=0.9, seed=1).shape
     (2, 7)
     """
-    generator = Generator(
-        model, state=state, backend=backend, longest_text=longest_text, **options
-    )
+    generator = Generator(model, state=state, backend=backend, longest_text=longest_text, **options)
     return generator(prompt_tokens, max_new_tokens, seed)
 
 
@@ -73,7 +71,5 @@ def stream(
     >>> [1, 2, 3, *tokens] == asg.generate(model, [1, 2, 3], max_new_tokens=4).tolist()
     True
     """
-    generator = Generator(
-        model, state=state, backend=backend, longest_text=longest_text, **options
-    )
+    generator = Generator(model, state=state, backend=backend, longest_text=longest_text, **options)
     return generator.stream(prompt_tokens, max_new_tokens, seed)

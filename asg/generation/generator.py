@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from asg.compiler import Session, compile
-from asg.core.errors import Diverged, FeedError, OperandError
-from asg.core.graph import Graph
+from asg.core.errors import Diverged, FeedError, OperandError, StateError
 from asg.generation.decoders import decoder_of
 from asg.generation.options import Options, require_count
 from asg.generation.prompts import Prompts, rounded
@@ -111,6 +110,7 @@ class Generator:
 
         Raises:
             OperandError: with beams, whose tokens are settled only at the end.
+            StateError: (from the iterator) the generator has begun other texts of the same size.
         """
         if self.options.num_beams > 1:
             raise OperandError(f"num_beams={self.options.num_beams}: no token is settled early")
@@ -122,11 +122,8 @@ class Generator:
         return (np.array(each["tokens"]) for each in self._results(prompts, count, seed))
 
     def _best_beams(self, prompts: Prompts, count: int, seed: int) -> Array:
-        results, made = {}, 0
-        for results in self._results(prompts, count, seed):
-            made += 1
-        texts = np.array(results["texts"])
-        return texts[:, :made]
+        steps = list(self._results(prompts, count, seed))
+        return np.array(steps[-1]["texts"])[:, : len(steps)]
 
     def _results(self, prompts: Prompts, count: int, seed: int) -> Iterator[dict[str, Any]]:
         """What each step gives, until all texts have ended; checks everything now."""
@@ -178,27 +175,40 @@ class Programs:
     ) -> None:
         """Build, compile, and load the weights."""
         prefill, decode, self.vocabulary = build_steps(decoder, sizes, options)
-        self._feeds = tuple(prefill.feeds)
-        self._names = {*_variables(prefill), *_variables(decode)}
-        known = self._own(weights.read())
-        state = {**_zeros(decode), **known}
-        reading = compile(decode, backend)
-        self._decode: Session = reading.start(state=state)
-        self._prefill = self._decode.attach(compile(prefill, backend))
+        self._feeds, self._runs = tuple(prefill.feeds), 0
+        # All variables there are: prefill writes whatever decode reads.
+        self._types = {
+            prefill.input_names[slot.input]: prefill.inputs[slot.input].type
+            for slot in prefill.state
+        }
+        state = {**self._zeros(), **self._own(weights.read())}
+        self._prefill: Session = compile(prefill, backend).start(state=state)
+        self._decode = self._prefill.attach(compile(decode, backend))
 
     def load(self, arrays: Arrays) -> None:
         """Other weights."""
-        self._decode.load_state_dict(self._own(arrays), strict=False)
+        self._prefill.load_state_dict(self._own(arrays), strict=False)
 
     def _own(self, arrays: Arrays) -> Arrays:
-        own = {name: array for name, array in arrays.items() if name in self._names}
-        missing = [n for n in self._names - own.keys() if not n.startswith(f"{PREFIX}.")]
+        own = {name: array for name, array in arrays.items() if name in self._types}
+        missing = self._types.keys() - own.keys() - self._zeros().keys()
         if missing and arrays:
             raise FeedError(f"the weights lack {', '.join(map(repr, sorted(missing)))}")
         return own
 
+    def _zeros(self) -> dict[str, Array]:
+        """What generating keeps, before prefill writes it."""
+        own = {name: of for name, of in self._types.items() if name.startswith(f"{PREFIX}.")}
+        return {name: np.zeros(of.shape, of.dtype.numpy) for name, of in own.items()}
+
     def run(self, feeds: dict[str, Any], count: int) -> Iterator[dict[str, Any]]:
-        """The results of ``count`` tokens, or fewer when all texts end."""
+        """The results of ``count`` tokens, or fewer when all texts end.
+
+        Raises:
+            StateError: another run has begun since the last token; there is one state for all.
+        """
+        self._runs += 1
+        own = self._runs
         results = self._prefill(**{name: feeds[name] for name in self._feeds})
         for made in range(1, count + 1):
             if not results["valid"]:
@@ -206,18 +216,12 @@ class Programs:
             yield results
             if made == count or results["ended"]:
                 return
+            if own != self._runs:
+                raise StateError(
+                    "the generator has begun other texts of the same size, and can go on with "
+                    "these no more\n  repair: use a second Generator"
+                )
             results = self._decode()
-
-
-def _variables(graph: Graph) -> list[str]:
-    return [graph.input_names[slot.input] for slot in graph.state]
-
-
-def _zeros(graph: Graph) -> dict[str, Array]:
-    """What generating keeps, before prefill writes it."""
-    types = {graph.input_names[slot.input]: graph.inputs[slot.input].type for slot in graph.state}
-    own = {name: type for name, type in types.items() if name.startswith(f"{PREFIX}.")}
-    return {name: np.zeros(type.shape, type.dtype.numpy) for name, type in own.items()}
 
 
 def _options(changes: dict[str, Any]) -> Options:

@@ -92,8 +92,8 @@ class Options:
         for name in ("top_k", "top_p"):
             if getattr(self, name) is not None and not self.temperature:
                 raise OperandError(
-                    f"{name}={getattr(self, name)} is for drawing, and temperature=0 draws nothing: "
-                    "give temperature=1.0"
+                    f"{name}={getattr(self, name)} is for drawing, and temperature=0 draws "
+                    "nothing: give temperature=1.0"
                 )
 
     def check_vocabulary(self, logits: Tensor) -> None:

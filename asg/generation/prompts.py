@@ -1,4 +1,4 @@
-"""Prompts as one array, shorter ones behind padding; sizes rounded so that few programs are made."""
+"""Prompts as one array, shorter ones behind padding; sizes rounded, so that programs are few."""
 
 from __future__ import annotations
 

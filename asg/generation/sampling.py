@@ -48,8 +48,8 @@ def of_top_p(logits: Tensor, p: float) -> Tensor:
 
     >>> import asg
     >>> logits = asg.log(asg.constant([[0.2, 0.5, 0.3]]))
-    >>> asg.run(of_top_p(logits, 0.6)).round(2).tolist()
-    [[-inf, -0.69, -1.2]]
+    >>> asg.run(asg.exp(of_top_p(logits, 0.6))).astype(float).round(2).tolist()
+    [[0.0, 0.5, 0.3]]
     """
     order = call("argsort", logits, descending=True)
     sorted_shares = call("take_along_axis", call("softmax", logits), order)
@@ -64,8 +64,9 @@ def penalised(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
     """Logits of tokens that were ``seen`` (bool of the same shape) made smaller.
 
     >>> import asg
-    >>> penalised(asg.constant([[4.0, -1.0]]), asg.constant([[True, True]]), 2.0)
-    <Tensor f32[1, 2] = where>
+    >>> seen = asg.constant([[True, True, False]])
+    >>> asg.run(penalised(asg.constant([[4.0, -1.0, 3.0]]), seen, 2.0)).tolist()
+    [[2.0, -2.0, 3.0]]
     """
     smaller = call("where", call("greater", logits, 0.0), logits / penalty, logits * penalty)
     result: Tensor = call("where", seen, smaller, logits)

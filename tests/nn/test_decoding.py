@@ -30,7 +30,9 @@ CASES: dict[str, Callable[[str], Any]] = {
 }  # fmt: skip
 GRID = [
     *((case, dtype, "numpy") for case in CASES for dtype in ("float32", "float64")),
-    ("gpt", "float32", "jax"), ("gpt", "float64", "jax"), ("mamba", "float64", "jax"),
+    ("gpt", "float64", "jax"),
+    *(pytest.param(*case, "jax", marks=pytest.mark.slow)
+      for case in (("gpt", "float32"), ("mamba", "float64"), ("lstm", "float32"))),
 ]  # fmt: skip
 
 

@@ -215,9 +215,7 @@ class GPTBody(Module):
         mask = visible_columns(past, time, columns, padding)
         return self._through(self.wte(tokens) + places, mask, kept)
 
-    def _through(
-        self, x: Tensor, mask: Tensor | None, kept: Sequence[KeyValues | None]
-    ) -> Tensor:
+    def _through(self, x: Tensor, mask: Tensor | None, kept: Sequence[KeyValues | None]) -> Tensor:
         x = self.drop(x)
         for block, own in zip(self.h, kept, strict=True):
             x = block(x, mask, own)
@@ -292,7 +290,8 @@ class GPT(Module):
 
         >>> import asg
         >>> from asg import nn
-        >>> model = nn.models.GPT(nn.models.GPTConfig(vocab_size=65, n_embd=16, n_layer=1, n_head=2))
+        >>> config = nn.models.GPTConfig(vocab_size=65, n_embd=16, n_layer=1, n_head=2)
+        >>> model = nn.models.GPT(config)
         >>> with asg.training_mode(False):
         ...     tokens, cache = asg.input("tokens", (4, 1), "int32"), model.first_cache(4, 32)
         ...     logits, cache = model.decode(tokens, cache, asg.constant(7), asg.zeros(4, "int32"))

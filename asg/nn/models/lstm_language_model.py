@@ -103,9 +103,7 @@ class LSTMLanguageModel(Module):
         zeros = call("zeros", shape, self.encoder.weight.type.dtype)
         return zeros, zeros
 
-    def decode(
-        self, tokens: Any, cache: States, past: Any, padding: Any
-    ) -> tuple[Tensor, States]:
+    def decode(self, tokens: Any, cache: States, past: Any, padding: Any) -> tuple[Tensor, States]:
         """The logits after the next tokens of texts, and the next cache; see `nn.Decoder`."""
 
         def step(token: Tensor, state: States) -> tuple[Tensor, States]:

@@ -161,12 +161,13 @@ class MambaLM(Module):
     def first_cache(self, rows: int, columns: int) -> tuple[States, ...]:
         """The state of every mixer at the beginning, whatever the number of columns."""
 
-        def states(mixer: Mamba) -> States:
+        def states(layer: Any) -> States:
+            mixer = layer.mixer
             dtype, inner = mixer.A_log.type.dtype, mixer.d_inner
             inputs = call("zeros", (rows, inner, mixer.d_conv - 1), dtype)
             return inputs, call("zeros", (rows, inner, mixer.d_state), dtype)
 
-        return tuple(states(layer.mixer) for layer in self.backbone.layers)
+        return tuple(states(layer) for layer in self.backbone.layers)
 
     def decode(
         self, tokens: Any, cache: Sequence[States], past: Any, padding: Any
