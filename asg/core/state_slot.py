@@ -27,7 +27,7 @@ class StateCell(Protocol):
 ROLES = ("parameter", "statistic", "optimizer", "random_key", "counter", "metric", "data", "cache")
 # Of each session alone, and not part of what is saved and restored with a model: counters of
 # metrics, and data sets, which are never written.
-OWN_ROLES = ("metric", "data", "cache")
+OWN_ROLES = ("metric", "data")
 
 
 class StateSlot(NamedTuple):
