@@ -33,11 +33,16 @@ OWNERS = {
     "graphviz": "asg.visualizer",
     "pygraphviz": "asg.visualizer",
     "sklearn": "asg.data",
+    "pooch": "asg.data",
+    "PIL": "asg.data",
+    "tokenizers": "asg.data",
     "huggingface_hub": "asg.io",
     "tensorboardX": "asg.train",
 }
 # So slow to import that even the owner does so inside the function that needs it.
-ALWAYS_LAZY = frozenset({"sklearn", "huggingface_hub", "tensorboardX"})
+ALWAYS_LAZY = frozenset(
+    {"sklearn", "pooch", "PIL", "tokenizers", "huggingface_hub", "tensorboardX"}
+)
 
 
 def _allowed() -> dict[str, frozenset[str]]:

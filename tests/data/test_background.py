@@ -64,6 +64,18 @@ def test_the_state_counts_what_the_loop_has(stop: int) -> None:
     taken.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("taken", [0, 1, 3])
+def test_a_look_ahead_is_the_first_batch_and_moves_nothing(taken: int) -> None:
+    ahead, plain = loader(prefetch=1), loader()
+    batches = iter(ahead)
+    for _ in range(taken):
+        next(batches)
+    before = ahead.get_state()
+    assert values(ahead.peek()) == values(next(iter(plain)))
+    assert ahead.get_state() == before
+    batches.close()  # type: ignore[attr-defined]
+
+
 def test_the_queue_is_bounded() -> None:
     made: list[int] = []
 

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -307,9 +308,19 @@ def test_downloads_go_through_pooch(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pooch, "retrieve", offline)
     with pytest.raises(FileError, match=r"t10k-images.*no net\n.*put it into"):
         data.load("mnist", split="test", root=tmp_path, download=True)
-    monkeypatch.setitem(__import__("sys").modules, "pooch", None)
+    monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(MissingLibrary, match=r"needs pooch: pip install 'asg-compiler\[data\]'"):
         data.load("mnist", split="test", root=tmp_path, download=True)
+
+
+def test_missing_libraries_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"train_32x32.mat": b"anything"})
+    for library in ("sklearn", "scipy.io"):
+        monkeypatch.setitem(sys.modules, library, None)
+    options: dict[str, Any] = {"iris": {}, "svhn": {"root": tmp_path}}
+    for name, given in options.items():
+        with pytest.raises(MissingLibrary, match=r"pip install 'asg-compiler\[data\]'"):
+            data.load(name, **given)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Tokenizers, windows over texts, and folders of images."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def test_library_tokenizers_are_those_of_the_library(tmp_path: Path) -> None:
 
 def test_missing_libraries_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for library in ("tokenizers", "PIL"):
-        monkeypatch.setitem(__import__("sys").modules, library, None)
+        monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingLibrary, match=r"pip install 'asg-compiler\[text\]'"):
         data.tokenizer("tokenizer.json")
     with pytest.raises(MissingLibrary, match=r"pip install 'asg-compiler\[data\]'"):
