@@ -9,11 +9,15 @@ from tests.architecture.source_tree import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+NOT_IN_DEV = {"torch"}  # an oracle that takes gigabytes, for those who want it
 RUN = [*PROJECT["dependencies"], *EXTRAS["data"], *EXTRAS["viz"], "setuptools"]
 WANTED = {
     "run": RUN,
     "jax": [*RUN, *EXTRAS["jax"]],
-    "dev": [*RUN, *(name for extra in EXTRAS.values() for name in extra)],
+    "dev": [
+        *RUN,
+        *(name for key, extra in EXTRAS.items() if key not in NOT_IN_DEV for name in extra),
+    ],
 }
 
 
