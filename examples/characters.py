@@ -20,6 +20,7 @@ WHO, DOES, WHAT = (
     ["sees", "likes", "looks for", "runs to"],
     ["the house", "a red ball", "the green tree", "some water"],
 )
+BEGINNING = 16  # characters that it goes on with
 
 
 def sentences(count: int) -> str:
@@ -40,23 +41,12 @@ def network(kind: str, vocabulary: int, length: int, size: int) -> nn.Module:
     return nn.models.GPT(config)
 
 
-def written(model: asg.Model, start: np.ndarray, count: int) -> np.ndarray:
-    """The tokens that follow, each drawn from the model's distribution."""
-    random, tokens = np.random.default_rng(1), start
-    for _ in range(count):
-        logits = model.predict(tokens[None, -len(start) :])[0, -1].astype(np.float64)
-        chances = np.exp(logits - logits.max())
-        drawn = random.choice(len(chances), p=chances / chances.sum())
-        tokens = np.append(tokens, np.int32(drawn))
-    return tokens[len(start) :]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--text", help="a file to learn instead of the bundled grammar")
     parser.add_argument("--net", default="lstm", choices=["lstm", "gpt"])
     parser.add_argument("--size", type=int, default=64, help="features of a character")
-    parser.add_argument("--length", type=int, default=32, help="characters of a window")
+    parser.add_argument("--length", type=int, default=64, help="characters of a window")
     parser.add_argument("--backend", default="numpy", choices=["numpy", "jax"])
     parser.add_argument("--epochs", type=int, default=3)
     arguments = parser.parse_args()
@@ -78,11 +68,13 @@ def main() -> None:
         optimizer=optim.chain(optim.clip_by_global_norm(1.0), optim.adamw(3e-3)),
         backend=arguments.backend,
     )
-    model.fit(train, arguments.epochs, batch_size=32, validation_data=test, callbacks=[Progress()])
+    model.fit(train, arguments.epochs, batch_size=16, validation_data=test, callbacks=[Progress()])
     perplexity = np.exp(model.evaluate(test)["loss"])
     print(f"perplexity on unseen text: {perplexity:.3f} of {tokenizer.size} characters")
-    start = tokens[border : border + arguments.length]
-    print(f"{tokenizer.decode(start)}|{tokenizer.decode(written(model, start, 120))}")
+    start = tokens[border : border + BEGINNING]
+    count = arguments.length - BEGINNING  # a GPT knows no later positions
+    whole = asg.generate(model, start, count, temperature=1.0, seed=1)
+    print(f"{tokenizer.decode(start)}|{tokenizer.decode(whole[BEGINNING:])}")
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def test_characters(net: str) -> None:
     """4^(3/30.75) = 1.145 is the least."""
     output = output_of("characters.py", "--net", net)
     assert 1.145 < figures(r"unseen text: (\S+)", output)[0] < 1.4
-    assert len(output.splitlines()[-1]) == 32 + 1 + 120
+    assert len(output.splitlines()[-1]) == 16 + 1 + 48
 
 
 def test_characters_of_a_file(tmp_path: Path) -> None:
