@@ -11,6 +11,7 @@ from asg.core.errors import DtypeError, OperandError, ShapeError
 from asg.core.registry import call
 from asg.core.tensor import Tensor
 from asg.nn.checks import require_positive, require_probability
+from asg.nn.decoding import KeyValues
 from asg.nn.init import xavier_normal, xavier_uniform, zeros
 from asg.nn.linear import Linear
 from asg.nn.module import Module
@@ -147,6 +148,26 @@ class MultiheadAttention(Module):
         if not batched:
             return y[0], None if weights is None else weights[0]
         return y if self.batch_first else _swapped(y), weights
+
+    def step(self, x: Tensor, kept: KeyValues, mask: Tensor) -> Tensor:
+        """Self-attention of the next tokens to all that were kept, and to themselves.
+
+        Args:
+            x: ``[batch, time, embed_dim]``, whatever ``batch_first`` is.
+            kept: keys and values of the layer; gets those of x.
+            mask: bool ``[batch, 1, time, columns]``, True may be seen; see `visible_columns`.
+
+        Raises:
+            OperandError: the layer adds keys of its own, which have no column.
+        """
+        if self.bias_k is not None or self.add_zero_attn:
+            raise OperandError("MultiheadAttention.step has no place for bias_kv and add_zero_attn")
+        q, k, v = (self._split_heads(each) for each in self._projected(x, x, x, True))
+        k, v = kept.extended(k, v)
+        heads, _ = self._attended(q, k, v, mask, False, False)
+        merged = call("swapaxes", heads, 1, 2)
+        y: Tensor = self.out_proj(merged.reshape((*merged.shape[:2], self.embed_dim)))
+        return y
 
     def _require_ndim(self, query: Tensor, key: Tensor, value: Tensor) -> bool:
         """Whether there is a batch axis."""

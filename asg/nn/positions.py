@@ -48,6 +48,11 @@ class SinusoidalPositions(Module):
             dtype=x.dtype,
         )  # fmt: skip
 
+    def at(self, x: Tensor, positions: Tensor, most: Dim) -> Tensor:
+        """Tokens ``[..., time, features]`` at these places, integers ``[..., time]`` below most."""
+        table = call("sinusoidal_positions", most, self.features, base=self.base, dtype=x.dtype)
+        return x + call("take", table, positions, 0)
+
     def describe(self) -> str:
         return f"{self.features}, base={self.base}"
 
@@ -93,6 +98,10 @@ class LearnedPositions(Module):
         """
         _require_tokens("LearnedPositions", x, self.features)
         return x + first_rows(self.weight, x.shape[-2], as_dim(offset), "LearnedPositions")
+
+    def at(self, x: Tensor, positions: Tensor, most: Dim) -> Tensor:
+        """Tokens ``[..., time, features]`` at these places, integers ``[..., time]`` below most."""
+        return x + call("take", self.weight, positions, 0)
 
     def describe(self) -> str:
         return f"{self.max_length}, {self.features}"

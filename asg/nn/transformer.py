@@ -11,6 +11,7 @@ from asg.core.registry import call
 from asg.core.tensor import Tensor
 from asg.nn.attention import MultiheadAttention
 from asg.nn.checks import require_positive
+from asg.nn.decoding import KeyValues
 from asg.nn.dropout import Dropout
 from asg.nn.init import xavier_uniform
 from asg.nn.linear import Linear
@@ -124,6 +125,14 @@ class TransformerEncoderLayer(_Layer):
             return y
 
         return self._joined(self._joined(src, 1, attend), 2, self._feed_forward)
+
+    def step(self, x: Tensor, kept: KeyValues, mask: Tensor) -> Tensor:
+        """The next tokens ``[batch, time, d_model]``; see `MultiheadAttention.step`."""
+
+        def attend(inner: Tensor) -> Tensor:
+            return self.self_attn.step(inner, kept, mask)
+
+        return self._joined(self._joined(x, 1, attend), 2, self._feed_forward)
 
 
 class TransformerDecoderLayer(_Layer):

@@ -25,8 +25,11 @@ MODELS: dict[str, Callable[[], Any]] = {
         models.MambaConfig(d_model=6, n_layer=2, vocab_size=VOCABULARY, dtype="float64",
                            pad_vocab_size_multiple=1)
     ),
-    "whole forward": lambda: models.TransformerLM(
+    "transformer": lambda: models.TransformerLM(
         VOCABULARY, 8, 2, 1, 16, max_length=14, dtype="float64"
+    ),
+    "whole forward": lambda: nn.Sequential(
+        models.LSTMLanguageModel(VOCABULARY, 5, 6, dtype="float64")
     ),
 }  # fmt: skip
 
@@ -104,6 +107,14 @@ def test_repetition_penalty_of_prompt_and_new_tokens() -> None:
             values[seen] = np.where(values > 0, values / 3.0, values * 3.0)[seen]
             text.append(int(values.argmax()))
         assert row[9 - len(prompt) :] == text
+
+
+def test_whole_forward_of_a_model_that_does_not_tell_its_longest_text() -> None:
+    model = nn.Sequential(MODELS["transformer"]())
+    found = asg.generate(model, [1] * 9, 6, longest_text=14)
+    assert found.tolist() == Logits(model).greedy([1] * 9, 6)
+    with pytest.raises(OperandError, match="the 14 tokens the model can read"):
+        asg.generate(model, [1] * 9, 7, longest_text=14)
 
 
 # -- weights ---------------------------------------------------------------------------------------

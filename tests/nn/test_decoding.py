@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import asg
+from asg import nn
 from asg.core.tree import flatten, map_tree
 from asg.nn import models
 
@@ -19,6 +20,10 @@ CASES: dict[str, Callable[[str], Any]] = {
             vocab_size=11, n_positions=12, n_embd=8, n_layer=2, n_head=2, dtype=dtype,
             initializer_range=0.7,
         )
+    ),
+    "transformer": lambda dtype: models.TransformerLM(11, 8, 2, 2, 16, dtype=dtype),
+    "transformer with a padding token": lambda dtype: models.TransformerLM(
+        11, 8, 2, 2, 16, norm_first=True, max_length=11, padding_idx=4, dtype=dtype
     ),
     "lstm": lambda dtype: models.LSTMLanguageModel(11, 5, 6, dtype=dtype),
     "mamba": lambda dtype: models.MambaLM(
@@ -85,3 +90,39 @@ def test_logits_at_every_position_are_those_of_the_whole_text(
             assert error < rounding * scale, (row, end)
         cache = {name: found[name] for name in cache}
         session, tokens, past = step, text[:, end : end + 1], end
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_attention_in_parts_is_causal_attention(bias: bool) -> None:
+    layer = nn.MultiheadAttention(8, 2, bias=bias, batch_first=True, dtype="float64")
+    x = asg.constant(np.random.default_rng(0).normal(size=(2, 5, 8)))
+    zeros = asg.zeros((2, 2, 6, 4), "float64")
+    with asg.training_mode(False):
+        whole, _ = layer(x, x, x, need_weights=False, is_causal=True)
+        parts, past = [], 0
+        kept = nn.KeyValues(zeros, zeros, asg.constant(0))
+        for size in (2, 1, 2):
+            kept.past = asg.constant(past)
+            mask = nn.visible_columns(kept.past, size, 6, asg.zeros(2, "int32"))
+            parts.append(layer.step(x[:, past : past + size], kept, mask))
+            past += size
+        graph = asg.Graph(whole=whole, parts=asg.concat(parts, 1))
+    found = asg.compile(graph).start()()
+    np.testing.assert_allclose(found["parts"], found["whole"], atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{"add_bias_kv": True}, {"add_zero_attn": True}])
+def test_attention_with_keys_of_its_own_has_no_step(options: dict[str, bool]) -> None:
+    layer, zeros = nn.MultiheadAttention(8, 2, **options), asg.zeros((2, 2, 6, 4))
+    kept = nn.KeyValues(zeros, zeros, asg.constant(0))
+    with pytest.raises(asg.core.errors.OperandError, match="has no place for bias_kv"):
+        layer.step(asg.zeros((2, 1, 8)), kept, asg.full((2, 1, 1, 6), True))
+
+
+def test_sizes_that_do_not_fit() -> None:
+    model = CASES["gpt"]("float32")
+    with asg.training_mode(False), pytest.raises(asg.core.errors.ShapeError, match="block of 9"):
+        model.decode(
+            asg.zeros((1, 9), "int32"), model.first_cache(1, 8), asg.constant(0),
+            asg.zeros(1, "int32"),
+        )  # fmt: skip

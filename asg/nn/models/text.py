@@ -5,11 +5,14 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any
 
+from asg.core.convert import as_tensor
+from asg.core.dim import Dim
 from asg.core.dtype import float32
 from asg.core.errors import OperandError
 from asg.core.registry import call
 from asg.core.tensor import Tensor
 from asg.nn.checks import require_positive
+from asg.nn.decoding import KeyValues, text_positions, visible_columns
 from asg.nn.dropout import Dropout
 from asg.nn.embedding import Embedding
 from asg.nn.init import normal
@@ -55,6 +58,12 @@ class TokenEmbedding(Module):
         """``max_length``."""
         positions = self.positions
         return positions.max_length if isinstance(positions, LearnedPositions) else None
+
+    def at(self, tokens: Tensor, positions: Tensor, most: Dim) -> Tensor:
+        """`forward` of tokens that stand at these places of their texts, all below ``most``."""
+        placed: Any = self.positions
+        y: Tensor = self.dropout(placed.at(self.tokens(tokens) * self.factor, positions, most))
+        return y
 
     def padding(self, tokens: Tensor) -> Tensor | None:
         """True where a token is padding; None when no token is."""
@@ -224,6 +233,38 @@ class TransformerLM(_EncoderModel):
     def longest_text(self) -> int | None:
         """The most tokens of a text; None for any number."""
         return self.embedding.longest_text
+
+    def first_cache(self, rows: int, columns: int) -> dict[str, Any]:
+        """Keys and values of every layer, and which columns are padding_idx."""
+        first: Any = self.encoder.layers[0]
+        attention = first.self_attn
+        heads, width = attention.num_heads, attention.embed_dim // attention.num_heads
+        dtype = self.embedding.tokens.weight.type.dtype
+        zeros = call("zeros", (rows, heads, columns, width), dtype)
+        layers = [{"keys": zeros, "values": zeros} for _ in self.encoder.layers]
+        return {"layers": layers, "hidden": call("full", (rows, columns), False)}
+
+    def decode(
+        self, tokens: Any, cache: dict[str, Any], past: Any, padding: Any
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """The logits after the next tokens of texts, and the next cache; see `nn.Decoder`."""
+        tokens = require_tokens("TransformerLM", tokens)
+        past, padding = as_tensor(past), as_tensor(padding)
+        time, columns = tokens.shape[1], cache["hidden"].shape[1]
+        most = columns if self.longest_text is None else self.longest_text
+        mask, hidden = visible_columns(past, time, columns, padding), cache["hidden"]
+        of_padding = self.embedding.padding(tokens)
+        if of_padding is not None:
+            hidden = call("dynamic_update_slice", hidden, of_padding, (0, past))
+            mask = mask & ~call("expand_dims", hidden, (1, 2))
+        x = self.embedding.at(tokens, text_positions(past, time, padding, most), most)
+        kept = [KeyValues(layer["keys"], layer["values"], past) for layer in cache["layers"]]
+        blocks: Any = self.encoder.layers
+        for block, own in zip(blocks, kept, strict=True):
+            x = block.step(x, own, mask)
+        last = x[:, -1] if self.encoder.norm is None else self.encoder.norm(x[:, -1])
+        layers = [{"keys": each.keys, "values": each.values} for each in kept]
+        return self.head(last), {"layers": layers, "hidden": hidden}
 
 
 class Seq2SeqTransformer(Module):
