@@ -213,8 +213,9 @@ class Programs:
         for made in range(1, count + 1):
             if not results["valid"]:
                 raise Diverged(f"the logits of new token {made} are not all numbers, but NaN")
+            ended = made == count or bool(results["ended"])  # now: another run may write into it
             yield results
-            if made == count or results["ended"]:
+            if ended:
                 return
             if own != self._runs:
                 raise StateError(

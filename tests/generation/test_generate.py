@@ -43,6 +43,18 @@ def test_greedy_texts_are_those_of_the_whole_forward(name: str) -> None:
         assert row.tolist() == [0] * (9 - len(prompt)) + logits.greedy(prompt, 6)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", ["gpt", "mamba"])
+def test_half_precision(name: str, dtype: str) -> None:
+    """Choices are made in float32; the first token is that of the whole forward."""
+    config = models.MambaConfig(d_model=6, n_layer=1, vocab_size=11, dtype=dtype)
+    model: Any = gpt(dtype=dtype) if name == "gpt" else models.MambaLM(config)
+    found = asg.generate(model, PROMPTS, 3)
+    assert found[0, 9] == np.argmax(Logits(model)(PROMPTS[0]).astype(float)[:11])
+    drawn = asg.generate(model, PROMPTS, 3, temperature=1.0, top_p=0.9)
+    assert drawn.shape == asg.generate(model, PROMPTS, 3, num_beams=2).shape == (3, 12)
+
+
 @pytest.mark.parametrize("name", ["gpt", pytest.param("lstm", marks=pytest.mark.slow)])
 def test_same_seed_same_text_on_both_backends(name: str) -> None:
     model, options = MODELS[name](), Options(temperature=1.0, top_p=0.9)
@@ -78,6 +90,10 @@ def test_one_stream_at_a_time() -> None:
     assert [3, 4, *second] == Logits(gpt()).greedy([3, 4], 4)
     with pytest.raises(StateError, match="has begun other texts"):
         next(first)
+    third, fourth = generator.stream([1, 2], 4), generator.stream([3, 4], 1)
+    assert [next(third), *fourth][0] == token
+    with pytest.raises(StateError, match="has begun other texts"):
+        next(third)
     assert [token] == Logits(gpt()).greedy([1, 2], 1)[2:]
 
 

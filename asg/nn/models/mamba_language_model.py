@@ -165,7 +165,8 @@ class MambaLM(Module):
             mixer = layer.mixer
             dtype, inner = mixer.A_log.type.dtype, mixer.d_inner
             inputs = call("zeros", (rows, inner, mixer.d_conv - 1), dtype)
-            return inputs, call("zeros", (rows, inner, mixer.d_state), dtype)
+            wide = float32 if dtype.bits < 32 else dtype  # as `selective_scan` keeps it
+            return inputs, call("zeros", (rows, inner, mixer.d_state), wide)
 
         return tuple(states(layer) for layer in self.backbone.layers)
 
