@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
-from typing import NoReturn
 
+from asg.cli.parser import Parser
 from asg.core.errors import ConfigError, FileError
 from asg.io.arrays import Array, save_arrays
 from asg.io.torch_file import load_torch
@@ -17,13 +16,6 @@ Write the tensors of a file that torch.save made (PyTorch 1.6 or later) as safet
 their names. The file is only read: nothing that it contains is run, and PyTorch is not needed."""
 
 
-class _Parser(argparse.ArgumentParser):
-    """Mistakes are told like all others, on one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}; asg convert --help shows the usage")
-
-
 def run(arguments: Sequence[str]) -> int:
     """Convert as the arguments say; returns the exit code.
 
@@ -31,7 +23,7 @@ def run(arguments: Sequence[str]) -> int:
         ConfigError: arguments that are not understood, or a source that cannot be converted.
         FileError: the target cannot be written.
     """
-    given = _parser().parse_args(list(arguments))
+    given = _parser().read(arguments)
     if os.path.exists(given.target) and os.path.realpath(given.source) == os.path.realpath(
         given.target
     ):
@@ -51,8 +43,8 @@ def _read(source: str, key: str | None) -> dict[str, Array]:
         raise ConfigError(str(error)) from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser("asg convert", description=DESCRIPTION, allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser("asg convert", DESCRIPTION)
     parser.add_argument("source", help="the checkpoint, such as model.pt")
     parser.add_argument("target", help="the file to write, such as model.safetensors")
     parser.add_argument(

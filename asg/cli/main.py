@@ -1,6 +1,9 @@
 """``asg COMMAND``: finds the command, and turns errors into one line and an exit code.
 
-Exit codes: 0 done; 1 the run failed; 2 the command was not understood; 130 stopped by Ctrl-C.
+Exit codes: 0 done; 1 the run failed: a loss that is no number, a disk that is full, a file of a
+data set or a checkpoint that is damaged or missing; 2 the command was not understood, or cannot be
+done here: a wrong option or setting, a configuration, run or input that is not there or is none, a
+library that is not installed; 130 stopped by Ctrl-C. An error is one line on stderr.
 """
 
 from __future__ import annotations
@@ -19,7 +22,14 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 # A command is a module with a function run(arguments) -> exit code, imported when it is called.
 COMMANDS = {
+    "bench": ("asg.cli.bench", "time the training step of a configuration"),
     "convert": ("asg.cli.convert", "write the weights of a PyTorch checkpoint as safetensors"),
+    "datasets": ("asg.cli.datasets", "list the data sets, and what is there of them"),
+    "doctor": ("asg.cli.doctor", "tell what works here, what is missing, and how to add it"),
+    "eval": ("asg.cli.evaluate", "evaluate a run, also on another backend"),
+    "export": ("asg.cli.export", "write the network of a run without its training"),
+    "graph": ("asg.cli.graph", "show a graph, and what each pass did to it"),
+    "predict": ("asg.cli.predict", "predict the classes of the examples in a file"),
     "train": ("asg.cli.train", "train a classifier and write its weights and curves"),
 }
 

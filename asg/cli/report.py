@@ -34,7 +34,7 @@ def title_lines(config: TrainConfig, origin: str, options: Mapping[str, Any]) ->
     if options:
         listed = ", ".join(f"{key}={shown(value)}" for key, value in options.items())
         origin += f" + {counted(len(options), 'option')} ({listed})"
-    return [f"asg {asg.__version__} | backend {_backend(config.backend)} | config {origin}"]
+    return [f"asg {asg.__version__} | backend {backend_text(config.backend)} | config {origin}"]
 
 
 def shown(value: Any) -> str:
@@ -42,7 +42,8 @@ def shown(value: Any) -> str:
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _backend(name: str) -> str:
+def backend_text(name: str) -> str:
+    """A backend, with the threads it has."""
     if name != "numpy":
         return name
     from threadpoolctl import threadpool_info

@@ -8,12 +8,10 @@ all: a crash at any moment leaves the checkpoints before it as they were.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,13 @@ import numpy as np
 from asg.core.errors import FileError, OperandError
 from asg.io.arrays import PathLike, load_arrays, save_arrays
 from asg.io.atomic import remove_folder, remove_leftovers, replacing_folder
+from asg.io.manifest import Manifest
 
 VERSION = 1
-FORMAT = "asg checkpoint"
 ARRAYS, FACTS = "arrays.safetensors", "checkpoint.json"
+MANIFEST = Manifest(
+    "asg checkpoint", VERSION, FACTS, "checkpoint", {"step": int, "facts": dict}, (ARRAYS,)
+)
 _NAME = re.compile(r"step-(\d{8,})")
 
 Array = np.ndarray[Any, Any]
@@ -65,37 +66,8 @@ def write_checkpoint(
     target = parent / f"step-{step:08d}"
     with replacing_folder(target) as temporary:
         save_arrays(temporary / ARRAYS, arrays)
-        described = {
-            "format": FORMAT,
-            "version": VERSION,
-            "step": step,
-            "files": {ARRAYS: _digest(temporary / ARRAYS)},
-            "facts": dict(facts),
-        }
-        described["checksum"] = _checksum(described)
-        (temporary / FACTS).write_text(_as_json(described), encoding="utf-8")
+        MANIFEST.write(temporary, [ARRAYS], {"step": step, "facts": dict(facts)})
     return target
-
-
-def _as_json(described: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(described, indent=1, allow_nan=False) + "\n"
-    except (TypeError, ValueError) as error:
-        raise OperandError(f"the facts of a checkpoint are plain JSON values: {error}") from error
-
-
-def _checksum(described: Mapping[str, Any]) -> str:
-    """Of everything else in the file: a flipped bit may leave it valid JSON."""
-    kept = {key: value for key, value in described.items() if key != "checksum"}
-    return sha256(_as_json(kept).encode()).hexdigest()
-
-
-def _digest(path: Path) -> dict[str, Any]:
-    hashed = sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            hashed.update(block)
-    return {"bytes": path.stat().st_size, "sha256": hashed.hexdigest()}
 
 
 def read_checkpoint(path: PathLike) -> Checkpoint:
@@ -105,9 +77,7 @@ def read_checkpoint(path: PathLike) -> Checkpoint:
         FileError: missing, damaged, or written by a newer version of asg.
     """
     folder = Path(path)
-    described = read_facts(folder)
-    for name, wanted in described["files"].items():
-        _require_whole(folder / name, wanted)
+    described = MANIFEST.read_whole(folder)
     arrays = load_arrays(folder / ARRAYS)
     return Checkpoint(folder, described["step"], described["facts"], arrays)
 
@@ -118,38 +88,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
     Raises:
         FileError: as `read_checkpoint`.
     """
-    file = folder / FACTS
-    if not file.is_file():
-        raise FileError(f"{folder} is no checkpoint: it has no {FACTS}")
-    try:
-        described = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileError(f"{file} is damaged: {error}") from error
-    if not isinstance(described, dict) or described.get("format") != FORMAT:
-        raise FileError(f"{file} is not the description of an {FORMAT}")
-    version = described.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise FileError(
-            f"{folder} has checkpoint format {version}, this asg reads up to {VERSION}; update asg"
-        )
-    kinds = {"step": int, "files": dict, "facts": dict}
-    wrong = [key for key, kind in kinds.items() if not isinstance(described.get(key), kind)]
-    if wrong or ARRAYS not in described["files"]:
-        raise FileError(f"{file} is damaged: {', '.join(wrong) or ARRAYS} missing")
-    if described.get("checksum") != _checksum(described):
-        raise FileError(f"{file} is damaged: its content does not have the checksum it was given")
-    return described
-
-
-def _require_whole(path: Path, wanted: Mapping[str, Any]) -> None:
-    if not path.is_file():
-        raise FileError(f"{path} is missing from its checkpoint")
-    found = _digest(path)
-    if found != wanted:
-        raise FileError(
-            f"{path} is damaged: {found['bytes']} bytes with SHA-256 {found['sha256'][:12]}..., "
-            f"{wanted.get('bytes')} bytes with {str(wanted.get('sha256'))[:12]}... were written"
-        )
+    return MANIFEST.read(folder)
 
 
 class CheckpointFolder:

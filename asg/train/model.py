@@ -13,22 +13,20 @@ from asg.core.dtype import as_dtype
 from asg.core.errors import FeedError, OperandError, ShapeError
 from asg.core.graph import Graph
 from asg.core.state_slot import OWN_ROLES
-from asg.core.tree import map_tree
 from asg.core.types import TensorType
 from asg.data import DataLoader, Dataset
 from asg.io import save_arrays
 from asg.io.arrays import PathLike, load_arrays
-from asg.train.batches import arrays_of, as_dataset, as_loader, first_batch, named, size_of
+from asg.train.batches import arrays_of, as_dataset, as_loader, first_batch, named
 from asg.train.callback import Callback, require_callbacks
 from asg.train.callbacks.checkpoint import restore
 from asg.train.choices import chosen_loss, chosen_metrics, chosen_optimizer
 from asg.train.history import History
+from asg.train.inference import EVALUATION_BATCH, predicted, write_inference
 from asg.train.loop import Fit
 from asg.train.objective import Objective, epoch_results
 
 Array = np.ndarray[Any, Any]
-
-EVALUATION_BATCH = 1024  # no gradients to keep: few large batches are quicker than many small ones
 
 
 class Model:
@@ -220,13 +218,8 @@ class Model:
             batch_size: examples at once.
         """
         inputs = self._prediction_inputs(arrays)
-        size, parts = size_of(inputs), []
-        if size == 0:
-            raise OperandError("there is no example to predict")
-        for start in range(0, size, batch_size):
-            parts.append(self._predicted([a[start : start + batch_size] for a in inputs]))
-        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return map_tree(lambda name: joined[name], self.objective.prediction)
+        session = self._sessions["prediction"]
+        return predicted(session, inputs, self.objective.prediction, batch_size)
 
     def predict_into(self, x: Any, out: Array) -> None:
         """`predict` for a network of one input and one result, written into ``out``.
@@ -234,10 +227,11 @@ class Model:
         Raises:
             ShapeError: ``out`` has another shape or dtype than the result.
         """
-        results = self._predicted(self._prediction_inputs((x,)))
+        inputs = self._prediction_inputs((x,))
+        results = self._sessions["prediction"](*inputs)
         if list(results) != ["prediction0"]:
             raise ShapeError(f"the network has {len(results)} results; predict_into takes one")
-        value = results["prediction0"]
+        value = np.asarray(results["prediction0"])
         if out.shape != value.shape or out.dtype != value.dtype:
             raise ShapeError(
                 f"out is {out.dtype}{list(out.shape)}, the result {value.dtype}{list(value.shape)}"
@@ -260,9 +254,6 @@ class Model:
             self._open("prediction", self.objective.predicting(types))
         return given
 
-    def _predicted(self, arrays: Sequence[Array]) -> dict[str, Array]:
-        found = self._sessions["prediction"](*arrays)
-        return {name: np.array(value) for name, value in found.items()}
 
     # -- graphs and sessions -----------------------------------------------------------------------
 
@@ -371,6 +362,17 @@ class Model:
         """
         self.net.load_state_dict(load_arrays(path), strict)
         self._sessions = {}
+
+    def export_for_inference(self, path: PathLike) -> None:
+        """Write a folder for `asg.train.load_for_inference`: graph and weights, no optimizer.
+
+        Raises:
+            OperandError: the types of the inputs are not known yet.
+            FileError: the system refuses, or a folder of something else is there.
+        """
+        session = self.session("prediction")
+        graph, results = session.executable.graph, self.objective.prediction
+        write_inference(path, graph, results, session.state_dict())
 
     def summary(self) -> str:
         """The table of layers, when the types of the inputs are known; else the tree of modules."""

@@ -27,12 +27,14 @@ class Task:
         train: the examples for training.
         test: those for testing.
         example: shape and number of classes, as the network gets them.
+        raw_shape: of one example as the data set has it.
         layout: how the network takes its examples, see `asg.train.networks`.
     """
 
     train: Dataset
     test: Dataset
     example: Example
+    raw_shape: tuple[int, ...]
     layout: str
 
 
@@ -54,7 +56,8 @@ def task(dataset: DatasetConfig, model: Section, seed: int) -> Task:
         ) from None
     train, test = (_laid_out(part, layout) for part in parts)
     classes = int(max(part.arrays[TARGET].max() for part in parts)) + 1
-    return Task(train, test, Example(train.arrays[INPUT].shape[1:], classes), layout)
+    raw = whole.arrays[INPUT].shape[1:]
+    return Task(train, test, Example(train.arrays[INPUT].shape[1:], classes), raw, layout)
 
 
 def _laid_out(part: Dataset, layout: str) -> Dataset:

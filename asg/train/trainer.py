@@ -19,14 +19,11 @@ from asg.train.builders import optimizer
 from asg.train.callback import Callback
 from asg.train.callbacks import EarlyStopping
 from asg.train.config import TrainConfig
+from asg.train.inference import EVALUATION_BATCH
 from asg.train.loop import Fit
 from asg.train.model import Model
 from asg.train.networks import network
 from asg.train.task import INPUT, TARGET, task
-
-LARGEST_TEST_BATCH = (
-    1024  # no gradients to keep: few large batches are quicker than many small ones
-)
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ class Training:
         self.task = task(config.dataset, config.model, plan.seed)
         train, test = self.task.train, self.task.test
         self.batches = DataLoader(train, plan.batch_size, shuffle=True, seed=plan.seed)
-        self.test_batches = DataLoader(test, min(len(test), LARGEST_TEST_BATCH))
+        self.test_batches = DataLoader(test, min(len(test), EVALUATION_BATCH))
         updates = max(1, len(self.batches) // plan.accumulate)
         self.model = Model(
             network(config.model, self.task.example),

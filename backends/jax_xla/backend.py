@@ -58,6 +58,10 @@ class JaxBackend:
         """Refuse unknown precisions."""
         check_matmul_precision(self.matmul_precision)
 
+    def devices(self) -> list[str]:
+        """The devices that JAX finds, the default one first."""
+        return [str(device) for device in jax.devices()]
+
     def supports(self, op: Op, types: tuple[TensorType, ...]) -> bool:
         """True when there is a JAX kernel for the class of ``op``, or it is an argument."""
         # Lowering asks this before anything is compiled or fed, thus before XLA has threads.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from asg.cli.main import main
+from asg.cli.main import COMMANDS, main
 from asg.io import load_arrays
 from asg.train.config import configured
 from asg.train.config_file import read_values
@@ -226,7 +226,7 @@ def test_help_is_quick_and_loads_nothing_heavy(tmp_path: Path) -> None:
     variables = {"PYTHONPYCACHEPREFIX": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": ""}
     code = (
         "import sys, time; import asg; before = time.process_time(); "
-        "from asg.cli.main import main; main(); "
+        "from asg.cli.main import COMMANDS, main; main(); "
         "print(time.process_time() - before, time.process_time(), *sys.modules)"
     )
     measured = []
@@ -241,6 +241,27 @@ def test_help_is_quick_and_loads_nothing_heavy(tmp_path: Path) -> None:
     assert first == "usage: asg COMMAND [OPTIONS]"
     assert not {"jax", "sklearn", "scipy", "tyro", "pydantic", "rich", "yaml"} & set(modules)
     assert min(measured)[0] < 0.05 and min(total for _, total in measured) < 0.6
+
+
+def test_the_help_of_every_command_is_its_own_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from asg.cli.main import COMMANDS, main\n"
+        "for name in sorted(COMMANDS, key=lambda name: name == 'train'):\n"  # which needs pydantic
+        "    try: code = main([name, '--help'])\n"
+        "    except SystemExit as stop: code = stop.code\n"
+        "    heavy = {'jax', 'sklearn', 'scipy', 'torch', 'matplotlib'} & set(sys.modules)\n"
+        "    settings = {'pydantic', 'tyro', 'yaml', 'rich'} & set(sys.modules)\n"
+        "    print('checked', name, code, heavy or None, settings and name != 'train' or None)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment({}), cwd=tmp_path, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    checked = [line for line in done.stdout.splitlines() if line.startswith("checked")]
+    expected = [f"checked {name} 0 None None" for name in COMMANDS]
+    assert sorted(checked) == sorted(expected)
+    assert all(f"usage: asg {name}" in done.stdout for name in COMMANDS)
 
 
 def test_the_help_of_train_names_every_option_with_its_default(

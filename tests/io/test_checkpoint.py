@@ -16,6 +16,7 @@ from asg.core.errors import FileError, OperandError
 from asg.io import CheckpointFolder, checkpoint_at, read_checkpoint, write_checkpoint
 from asg.io import checkpoint as module
 from asg.io.atomic import LEFTOVER
+from asg.io.manifest import Manifest
 
 ARRAYS = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "key": np.array([1, 2], np.uint32)}
 
@@ -47,7 +48,7 @@ def test_an_interrupted_write_leaves_the_others(
     def fail(*_: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "_as_json", fail)
+    monkeypatch.setattr(Manifest, "_as_json", fail)
     with pytest.raises(FileError, match="No space left"):
         write_checkpoint(tmp_path, 2, ARRAYS, {})
     monkeypatch.undo()
@@ -140,9 +141,9 @@ def test_a_process_killed_while_it_writes(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, 1, ARRAYS, {})
     code = f"""
 import os, numpy as np
-from asg.io import checkpoint
+from asg.io import checkpoint, manifest
 def die(*_): os.kill(os.getpid(), 9)
-checkpoint._digest = die
+manifest._digest = die
 checkpoint.write_checkpoint({str(tmp_path)!r}, 2, {{"w": np.ones(3)}}, {{}})
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9

@@ -1,0 +1,134 @@
+"""``asg predict``: the classes of the examples in a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asg.cli.parser import Parser, add_backend, known_backend
+from asg.core.errors import ConfigError
+from asg.io import write_bytes, write_text
+
+if TYPE_CHECKING:
+    from asg.train.trainer import Training
+
+DONE = 0
+DESCRIPTION = "Predict the classes of examples with the network of a run."
+KINDS = (".npy", ".csv")
+
+Array = np.ndarray[Any, Any]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Predict as the arguments say; returns the exit code.
+
+    Raises:
+        ConfigError: arguments that are not understood, no run, or a file that does not fit.
+        FileError: the output cannot be written.
+    """
+    parser = Parser("asg predict", DESCRIPTION)
+    parser.add_argument("run", help="the folder of a run, such as runs/digits-0001")
+    parser.add_argument(
+        "--input", required=True, metavar="FILE",
+        help=".npy of [examples, ...], or .csv with the numbers of one example in each line",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output", metavar="FILE",
+        help=".npy gets the probabilities [examples, classes], .csv a line for each example; "
+        "without it, the lines are printed",
+    )  # fmt: skip
+    add_backend(parser, "what runs the network (default: that of the run)")
+    given = parser.read(arguments)
+    _require_kind("--input", given.input)
+    if given.output:
+        _require_kind("--output", given.output)
+    backend = known_backend(given.backend) if given.backend else ""
+    from asg.cli.subject import trained  # not for --help
+
+    training = trained(given.run, backend)
+    examples = _fitting(_read(given.input), training, given.input)
+    probabilities = _probabilities(np.asarray(training.model.predict(examples)))
+    _write(probabilities, given.output)
+    return DONE
+
+
+def _require_kind(option: str, path: str) -> None:
+    if Path(path).suffix not in KINDS:
+        raise ConfigError(f"{option}: {path} should end in {' or '.join(KINDS)}")
+
+
+def _read(path: str) -> Array:
+    """The numbers of a file; nothing in it is run.
+
+    Raises:
+        ConfigError: no such file, or not of numbers.
+    """
+    if not os.path.isfile(path):
+        raise ConfigError(f"--input: no file {path}")
+    try:
+        if path.endswith(".npy"):
+            found = np.load(path, allow_pickle=False)
+        else:
+            found = np.loadtxt(path, delimiter=",", ndmin=2)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--input: cannot read {path}: {' '.join(str(error).split())}") from None
+    if found.dtype.kind not in "fiub":
+        raise ConfigError(f"--input: {path} holds {found.dtype}, numbers are needed")
+    return np.asarray(found)
+
+
+def _fitting(examples: Array, training: Training, path: str) -> Array:
+    """Laid out for the network, as float32.
+
+    Raises:
+        ConfigError: another number of numbers for each example, or no example.
+    """
+    from asg.train.task import laid_out
+
+    shape = training.task.raw_shape
+    found = prod(examples.shape[1:])
+    if examples.ndim < 2 or found != prod(shape):
+        raise ConfigError(
+            f"--input: {path} is {list(examples.shape)}; the network takes [examples, "
+            f"{', '.join(map(str, shape))}]"
+        )
+    if not len(examples):
+        raise ConfigError(f"--input: {path} has no example")
+    rows = examples.reshape(len(examples), *shape)
+    return laid_out(rows.astype(np.float32), training.task.layout)
+
+
+def _probabilities(scores: Array) -> Array:
+    shifted = np.exp(scores - scores.max(1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(1, keepdims=True), np.float32)
+
+
+def _write(probabilities: Array, output: str | None) -> None:
+    if output and output.endswith(".npy"):
+        content = io.BytesIO()
+        np.save(content, probabilities, allow_pickle=False)
+        write_bytes(output, content.getvalue())
+    elif output:
+        write_text(output, _lines(probabilities))
+    else:
+        sys.stdout.write(_lines(probabilities))
+    if output:
+        print(f"wrote {output}: {len(probabilities)} examples")
+
+
+def _lines(probabilities: Array) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["example", "class", "probability"])
+    for number, row in enumerate(probabilities):
+        chosen = int(row.argmax())
+        writer.writerow([number, chosen, f"{row[chosen]:.6f}"])
+    return text.getvalue()
