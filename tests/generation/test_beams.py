@@ -40,8 +40,9 @@ def best_of_all(logits: Logits, prompt: list[int], penalty: float, stops: bool) 
     return list(max(scores.items(), key=lambda entry: entry[1])[0])
 
 
-@pytest.mark.parametrize("penalty", [0.0, 1.0, 2.0, -1.0])
-@pytest.mark.parametrize("stops", [True, False])
+@pytest.mark.parametrize(
+    ("penalty", "stops"), [(0.0, True), (1.0, True), (2.0, True), (-1.0, True), (1.0, False)]
+)
 def test_beams_enough_for_all_texts_find_the_best(penalty: float, stops: bool) -> None:
     model, prompts = tiny(), [[1, 2], [0], [2, 2, 1, 0], [1]]
     found = Generator(
@@ -66,6 +67,7 @@ def test_one_beam_takes_the_likeliest_token() -> None:
     assert found.T.tolist() == logits.argmax(-1).tolist()
 
 
+@pytest.mark.slow
 def test_backends_agree() -> None:
     options: dict[str, Any] = {"num_beams": 2, "stop_tokens": (3,), "repetition_penalty": 1.2}
     ours, theirs = (Generator(tiny(), backend=b, **options) for b in ("numpy", "jax"))
@@ -80,15 +82,18 @@ def test_stream_is_refused() -> None:
 # -- Hugging Face ----------------------------------------------------------------------------------
 
 SETTINGS: list[dict[str, Any]] = [
+    {"stop_tokens": (4, 7), "min_new_tokens": 3, "repetition_penalty": 1.7},
+    {"num_beams": 4, "stop_tokens": (4,)},
+    {"num_beams": 3, "stop_tokens": (4, 7), "early_stopping": True},
+    {"num_beams": 3, "stop_tokens": (4, 7), "early_stopping": "never", "length_penalty": 2.0},
+    {"num_beams": 3, "stop_tokens": (4, 7), "length_penalty": 0.0, "min_new_tokens": 4},
+]
+MORE_SETTINGS: list[dict[str, Any]] = [
     {},
     {"repetition_penalty": 1.7},
     {"stop_tokens": (4, 7), "min_new_tokens": 3},
     {"num_beams": 2},
-    {"num_beams": 4, "stop_tokens": (4,)},
-    {"num_beams": 3, "stop_tokens": (4, 7), "early_stopping": True},
-    {"num_beams": 3, "stop_tokens": (4, 7), "early_stopping": "never", "length_penalty": 2.0},
     {"num_beams": 3, "stop_tokens": (4, 7), "length_penalty": -1.0},
-    {"num_beams": 3, "stop_tokens": (4, 7), "length_penalty": 0.0, "min_new_tokens": 4},
     {"num_beams": 3, "stop_tokens": (7,), "repetition_penalty": 1.3},
 ]
 
@@ -105,7 +110,10 @@ def theirs() -> Any:
     return torch, network, model
 
 
-@pytest.mark.parametrize("options", SETTINGS)
+@pytest.mark.parametrize(
+    "options",
+    [*SETTINGS, *(pytest.param(each, marks=pytest.mark.slow) for each in MORE_SETTINGS)],
+)
 def test_texts_are_those_of_hugging_face(theirs: Any, options: dict[str, Any]) -> None:
     torch, network, model = theirs
     given = dict(options)
