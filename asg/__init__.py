@@ -74,6 +74,7 @@ _LATE = {
     "metrics": "",
     "nn": "",
     "optim": "",
+    "sklearn": "",
     "train": "",
 }
 

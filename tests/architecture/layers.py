@@ -25,6 +25,8 @@ BESIDE: dict[str, frozenset[str]] = {
 # What a folder may use over and above its row: training reads data sets and writes its results.
 ALSO = {"asg.train": frozenset({"asg.data", "asg.io"})}
 
+# A folder that is the face asg has for users of a library, and may name it, too.
+FACES = {"sklearn": "asg.sklearn"}
 # The one folder that may name a library; all others reach the library through that folder.
 OWNERS = {
     "jax": "asg.backends.jax_xla",
@@ -52,7 +54,7 @@ def _allowed() -> dict[str, frozenset[str]]:
         table |= {folder: below | ALSO.get(folder, frozenset()) for folder in row}
         below |= frozenset(row)
     everything = below | {"asg.data", "asg._checkout", "asg.cli", "asg"}
-    return table | {"asg.cli": everything, "asg": everything}
+    return table | dict.fromkeys(("asg.cli", "asg.sklearn", "asg"), everything)
 
 
 # For each folder, the folders and single modules it may import. "asg" is the files directly in it.

@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from tests.architecture.layers import ALLOWED, ALWAYS_LAZY, OWNERS, folder_of, may_import
+from tests.architecture.layers import ALLOWED, ALWAYS_LAZY, FACES, OWNERS, folder_of, may_import
 from tests.architecture.source_tree import ROOT, Import, Module, imports_of, modules, own_module
 
 LONGEST_FILE = 500
@@ -20,6 +20,10 @@ def every_import() -> Iterator[tuple[Module, Import]]:
 
 def root_of(imported: Import) -> str:
     return imported.target.split(".")[0]
+
+
+def is_face(module: Module, imported: Import) -> bool:
+    return folder_of(module.name) == FACES.get(root_of(imported))
 
 
 def report(lines: list[str]) -> str:
@@ -63,6 +67,7 @@ def test_only_its_owner_imports_a_library() -> None:
         for module, imported in every_import()
         if (owner := OWNERS.get(root_of(imported)))
         and not f"{module.name}.".startswith(f"{owner}.")
+        and not is_face(module, imported)
     ]
     assert not wrong, report(wrong)
 
@@ -71,7 +76,8 @@ def test_slow_libraries_are_imported_inside_functions() -> None:
     wrong = [
         f"{module.at(imported.line)}: import {root_of(imported)} inside the function that needs it"
         for module, imported in every_import()
-        if root_of(imported) in ALWAYS_LAZY and not (imported.lazy or imported.typing_only)
+        if root_of(imported) in ALWAYS_LAZY
+        and not (imported.lazy or imported.typing_only or is_face(module, imported))
     ]
     assert not wrong, report(wrong)
 
