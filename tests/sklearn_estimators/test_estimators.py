@@ -117,7 +117,12 @@ def test_regression_of_several_numbers_by_a_network_of_ones_own() -> None:
         return nn.Linear(features, outputs)
 
     stopping = EarlyStopping("loss", patience=20)
-    options = {"net": net, "optimizer": optim.sgd(0.1), "epochs": 60, "callbacks": [stopping]}
+    options: dict[str, Any] = {
+        "net": net,
+        "optimizer": optim.sgd(0.1),
+        "epochs": 60,
+        "callbacks": [stopping],
+    }
     fitted = Regressor(**options, random_state=0).fit(x, y)
     assert fitted.predict(x).shape == y.shape and fitted.score(x, y) > 0.9999
     np.testing.assert_allclose(fitted.weights_["weight"], [[1, -1], [0, 1]], atol=1e-3)
