@@ -129,6 +129,22 @@ def test_custom_op(backend: str) -> None:
     assert figures(r"loss (\S+)", output)[0] < 0.01
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_exported_network_answers_the_same(backend: str, tmp_path: Path) -> None:
+    folder = tmp_path / "network"
+    output = output_of("inference.py", "--backend", backend, "--folder", str(folder))
+    assert figures(r"from the model: (\S+)", output)[0] < 1e-4
+    assert figures(r"right: (\d+) of 360", output)[0] > 335
+    assert {path.name for path in folder.iterdir()} == set(re.findall(r"(\S+): .* bytes", output))
+
+
+@pytest.mark.slow
+def test_a_search_of_scikit_learn() -> None:
+    output = output_of("scikit_learn.py")
+    assert min(figures(r"\): (\S+)", output)) > 0.9
+    assert figures(r"unseen wines: (\S+)", output)[0] > 0.9
+
+
 def write_idx(path: Path, array: np.ndarray) -> None:
     sizes = np.array(array.shape, ">u4").tobytes()
     path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
