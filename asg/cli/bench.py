@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from asg.train.trainer import Training
 
 DONE = 0
+BATCHES = 4  # that the step is fed with in turn
 DESCRIPTION = """\
 Time the training step of a run or of a configuration: batches of its own data, the loss waited for
 at the end of each round, the median over the rounds. Backends take turns."""
@@ -75,11 +77,10 @@ class Timed:
     def __post_init__(self) -> None:
         """Compile, and take a first step, which is not timed."""
         self.training.compile()
-        size = min(self.training.batches.batch_size, len(self.training.task.train))
-        starts = range(0, len(self.training.task.train) - size + 1, size)
-        batches = [self.training.task.train[start : start + size] for start in starts[:4]]
-        self._batches = [list(batch.values()) for batch in batches]
-        self.size = size
+        batches = list(islice(self.training.batches, BATCHES))
+        self.size = max(len(batch["labels"]) for batch in batches)
+        full = [batch for batch in batches if len(batch["labels"]) == self.size]
+        self._batches = [list(batch.values()) for batch in full]
         self._step(0)
 
     def _step(self, number: int) -> Any:

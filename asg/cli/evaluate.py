@@ -61,5 +61,5 @@ def _compare(first: Training, second: Training) -> None:
 
 
 def _predictions(training: Training) -> np.ndarray[Any, Any]:
-    images = next(iter(training.task.test.arrays.values()))
-    return np.asarray(training.model.predict(images), np.float64)
+    parts = [training.model.predict(batch["images"]) for batch in training.task.test_loader()]
+    return np.concatenate(parts).astype(np.float64)

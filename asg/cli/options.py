@@ -25,6 +25,7 @@ if "NO_COLOR" in os.environ:  # tyro itself looks at the terminal only
 import tyro
 
 _NOT_GIVEN = "(not given)"  # compared by identity, so that the user may write this very text
+_SECTION = "_section"
 _NAMES = {dotted: short for short, dotted in SHORT.items()}
 # Options that are no keys of a configuration: what stands for the value, and the help.
 OTHERS = {
@@ -130,7 +131,8 @@ def _options_of_choice(name: str, choice: Choice) -> Iterator[Option]:
     for key in choice.options():
         if key == choice.key:
             told = f"kind of {choice.what}: {', '.join(choice.functions)}"
-            yield Option(f"{name}.{key}", False, "NAME", told, choice.default)
+            dotted = f"{name}.{key}"
+            yield Option(_NAMES.get(dotted, dotted), False, "NAME", told, choice.default)
             continue
         owners = choice.owners(key)
         fields = [choice.section(owner).model_fields[key] for owner in owners]
@@ -187,7 +189,9 @@ def _options_class(doc: str) -> type[Any]:
     for section, inner in sections.items():
         made = dataclasses.make_dataclass(section, inner)
         made.__doc__ = CHOICES[section].what if section in CHOICES else section
-        fields.append((section, made, dataclasses.field(default_factory=made)))
+        # A section may be called as an option is: --dataset iris, --dataset.test-fraction 0.3.
+        named = Annotated[made, tyro.conf.arg(name=section)]  # type: ignore[valid-type]
+        fields.append((f"{section}{_SECTION}", named, dataclasses.field(default_factory=made)))
     result = dataclasses.make_dataclass("Options", fields)
     result.__doc__ = doc
     return result
@@ -207,7 +211,7 @@ def _given(found: Any, prefix: str) -> list[tuple[str, Any]]:
     for each in dataclasses.fields(found):
         value = getattr(found, each.name)
         if dataclasses.is_dataclass(value):
-            result += _given(value, f"{prefix}{each.name}.")
+            result += _given(value, f"{prefix}{each.name.removesuffix(_SECTION)}.")
         elif value is not _NOT_GIVEN and not (value and value[0] is _NOT_GIVEN):
             result.append((f"{prefix}{each.name}", value))
     return result

@@ -91,8 +91,6 @@ def _fitting(examples: Array, training: Training, path: str) -> Array:
     Raises:
         ConfigError: another number of numbers for each example, or no example.
     """
-    from asg.train.task import laid_out
-
     shape = training.task.raw_shape
     found = prod(examples.shape[1:])
     if examples.ndim < 2 or found != prod(shape):
@@ -102,8 +100,7 @@ def _fitting(examples: Array, training: Training, path: str) -> Array:
         )
     if not len(examples):
         raise ConfigError(f"--input: {path} has no example")
-    rows = examples.reshape(len(examples), *shape)
-    return laid_out(rows.astype(np.float32), training.task.layout)
+    return training.task.fitting(examples)
 
 
 def _probabilities(scores: Array) -> Array:

@@ -18,6 +18,7 @@ from asg.train.callback import Callback
 from asg.train.callbacks import SaveCheckpoints
 from asg.train.config import TrainConfig, spelled_out
 from asg.train.config_file import read_values
+from asg.train.datasets import DATASET
 from asg.train.loop import Fit
 from asg.train.run_folder import CHECKPOINTS, CONFIG, STEP, RunFolder, create_run_folder
 from asg.train.trainer import Epoch, Training
@@ -79,7 +80,7 @@ def say(lines: Sequence[str]) -> None:
 
 def _new_folder(config: TrainConfig, out: str) -> RunFolder:
     try:
-        folder = RunFolder(create_run_folder(out, config.dataset.name))
+        folder = RunFolder(create_run_folder(out, DATASET.chosen(config.dataset)))
         folder.write_config(config)
     except FileError as error:
         raise ConfigError(f"--out: {error}") from None

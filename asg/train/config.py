@@ -14,8 +14,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, cr
 
 from asg.compiler.loader import backend_names
 from asg.core.errors import ConfigError
-from asg.data import names as dataset_names
+from asg.train.augmentation import AugmentationConfig
 from asg.train.builders import OPTIMIZER, SCHEDULE
+from asg.train.datasets import DATASET
 from asg.train.networks import MODEL
 from asg.train.problem import label_of, problem_line, unknown_choice
 from asg.train.sections import Choice, Count, Number, Section, no_bool
@@ -34,11 +35,12 @@ SHORT = {
     "early_stopping": "training.early_stopping",
 }
 # Sections whose keys depend on what they choose.
-CHOICES: dict[str, Choice] = {"model": MODEL, "optimizer": OPTIMIZER, "lr_schedule": SCHEDULE}
-
-
-def _known_dataset(name: str) -> str:
-    return _one_of("data set", name, dataset_names("images", files=False))
+CHOICES: dict[str, Choice] = {
+    "dataset": DATASET,
+    "model": MODEL,
+    "optimizer": OPTIMIZER,
+    "lr_schedule": SCHEDULE,
+}
 
 
 def _known_backend(name: str) -> str:
@@ -53,17 +55,6 @@ def _one_of(kind: str, name: str, choices: list[str]) -> str:
 
 Seed = Annotated[int, BeforeValidator(no_bool), Field(ge=0, le=LARGEST_SEED)]
 CountOrNone = Annotated[int, BeforeValidator(no_bool), Field(ge=0)]
-
-
-class DatasetConfig(Section):
-    """What is learned from."""
-
-    name: Annotated[str, AfterValidator(_known_dataset)] = Field(
-        default="digits", description="data set: see asg datasets"
-    )
-    test_fraction: Number = Field(
-        default=0.2, gt=0, lt=1, description="share of the examples kept for testing"
-    )
 
 
 class TrainingConfig(Section):
@@ -89,7 +80,8 @@ class TrainingConfig(Section):
 class TrainConfig(Section):
     """Everything a training run depends on."""
 
-    dataset: DatasetConfig = DatasetConfig()
+    dataset: Section
+    augmentation: AugmentationConfig = AugmentationConfig()
     model: Section
     training: TrainingConfig = TrainingConfig()
     optimizer: Section

@@ -28,7 +28,11 @@ class Example:
 
 
 def classifier(
-    features: int, hidden: Sequence[int], classes: int, dropout: float = 0.0
+    features: int,
+    hidden: Sequence[int],
+    classes: int,
+    dropout: float = 0.0,
+    standardize: bool = False,
 ) -> nn.Sequential:
     """Dense layers with ReLU between them: ``fc1, act1, fc2, ...``.
 
@@ -37,6 +41,8 @@ def classifier(
     """
     widths = [features, *hidden, classes]
     layers: dict[str, nn.Module] = {}
+    if standardize:
+        layers["standard"] = nn.BatchNorm1d(features, affine=False)
     for number, (width, following) in enumerate(pairwise(widths), start=1):
         layers[f"fc{number}"] = nn.Linear(width, following)
         if number <= len(hidden):
@@ -46,13 +52,20 @@ def classifier(
     return nn.Sequential(**layers)
 
 
-def mlp(example: Example, *, hidden: Sequence[int] = (64,), dropout: float = 0.0) -> nn.Module:
+def mlp(
+    example: Example,
+    *,
+    hidden: Sequence[int] = (64,),
+    dropout: float = 0.0,
+    standardize: bool = False,
+) -> nn.Module:
     """Dense layers.
 
     Args:
         hidden: widths of the hidden layers.
+        standardize: give every feature mean 0 and variance 1 first, for tables.
     """
-    return classifier(example.shape[0], hidden, example.classes, dropout)
+    return classifier(example.shape[0], hidden, example.classes, dropout, standardize)
 
 
 def cnn(

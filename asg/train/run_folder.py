@@ -140,7 +140,7 @@ class RunFolder:
 
     def write_curves(self, training: Training) -> None:
         """Loss and accuracy of the finished epochs; at least one."""
-        title = f"Training on {training.config.dataset.name}"
+        title = f"Training on {training.task.train.name}"
         write_text(self.path / CURVES, curves_svg(training.history, title))
 
     @property

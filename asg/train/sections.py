@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
-from asg.core.errors import AsgError, ConfigError
+from asg.core.errors import AsgError, ConfigError, FileError, MissingLibrary
 from asg.train.problem import unknown_choice
 
 
@@ -49,7 +49,7 @@ TYPES: dict[str, Any] = {
     "int": Whole,
     "bool": bool,
     "str": str,
-    "str | None": str | None,
+    "str | None": Annotated[str, Field(min_length=1)] | None,
     "Betas": tuple[Number, Number],
     "Coefficients": tuple[Number, Number, Number],
     "Selector": tuple[str, ...],
@@ -63,6 +63,10 @@ BOUNDS: dict[str, dict[str, float]] = {
     "weight_decay": {"ge": 0},
     "momentum": {"ge": 0, "lt": 1},
     "dropout": {"ge": 0, "lt": 1},
+    "test_fraction": {"gt": 0, "lt": 1},
+    "count": {"ge": 2},
+    "classes": {"ge": 2},
+    "noise": {"ge": 0},
 }
 
 
@@ -75,6 +79,7 @@ WORDS = {
     "no_trust": "patterns of names of parameters whose ratio is 1, as *.bias",
     "betas": "decays of the moments",
     "gamma": "factor of a change of the rate",
+    "test_fraction": "share of the examples kept for testing",
     "dropout": "share of the values that a training step leaves out",
 }
 OMITTED = frozenset({"maximize"})  # a loss is made smaller
@@ -181,11 +186,14 @@ def told(where: str, build: Callable[[], Any]) -> Any:
 
     Raises:
         ConfigError: ``build`` raised an error of asg.
+        FileError, MissingLibrary: as ``build`` raised them.
     """
     try:
         return build()
     except ConfigError as error:
         raise ConfigError(f"{where}.{error}") from None
+    except (FileError, MissingLibrary):
+        raise
     except AsgError as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from None
 
@@ -199,6 +207,7 @@ def described(function: Callable[..., Any]) -> dict[str, str]:
     Args:
         function: with "Args:" in its docstring.
     """
+    function = getattr(function, "func", function)  # of a partial
     arguments = (getdoc(function) or "").partition("Args:\n")[2].partition("\n\n")[0]
     found = findall(r"^    (\w[\w, ]*): (.+)$", arguments + "\n", flags=MULTILINE)
     return {name: text.rstrip('.;') for names, text in found for name in names.split(", ")}

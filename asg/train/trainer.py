@@ -19,7 +19,6 @@ from asg.train.builders import optimizer
 from asg.train.callback import Callback
 from asg.train.callbacks import EarlyStopping
 from asg.train.config import TrainConfig
-from asg.train.inference import EVALUATION_BATCH
 from asg.train.loop import Fit
 from asg.train.model import Model
 from asg.train.networks import network
@@ -72,10 +71,9 @@ class Training:
         """
         self.config = config
         plan = config.training
-        self.task = task(config.dataset, config.model, plan.seed)
-        train, test = self.task.train, self.task.test
-        self.batches = DataLoader(train, plan.batch_size, shuffle=True, seed=plan.seed)
-        self.test_batches = DataLoader(test, min(len(test), EVALUATION_BATCH))
+        self.task = task(config)
+        self.batches = self.task.train_loader(plan.batch_size, plan.seed)
+        self.test_batches = self.task.test_loader()
         updates = max(1, len(self.batches) // plan.accumulate)
         self.model = Model(
             network(config.model, self.task.example),

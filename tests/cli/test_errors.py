@@ -34,8 +34,9 @@ MISTAKES = [
     (["train", "--optimizer.name", "adm"], "--optimizer.name: unknown optimizer 'adm', did you me"),
     (["train", "--optimizer.momentum", "0.9"], "--optimizer.momentum: no option of adam, but of "),
     (["train", "--backend", "nunpy"], "--backend: unknown backend 'nunpy', did you mean 'numpy'?"),
-    (["train", "--dataset", "mnist"], "--dataset: unknown data set 'mnist'. There are: digits"),
-    (["train", "--test-fraction", "0.99999"], "test_fraction: 0.99999 of 1797 examples leaves"),
+    (["train", "--dataset", "mnits"], "--dataset: unknown data set 'mnits', did you mean 'mnist'?"),
+    (["train", "--dataset", "diabetes"], "--dataset: unknown data set 'diabetes'. There are: di"),
+    (["train", "--test-fraction", "0.99999"], "dataset.test_fraction: 0.99999 of 1797 examples"),
     (["train", "--config", "none.yaml"], "--config: no file none.yaml"),
     (["train", "--config", "."], "--config: cannot read .: "),
     (["train", "--config", "bad.yaml"], "bad.yaml: epoch: unknown key, did you mean 'epochs'?"),
@@ -93,6 +94,16 @@ def test_a_data_set_whose_library_is_missing_is_one_line(
     monkeypatch.setattr(digits, "find_spec", lambda name: None)
     assert main(["train"]) == 2
     assert "pip install 'asg-compiler[data]'" in capsys.readouterr().err
+
+
+def test_a_data_set_whose_files_are_missing_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--dataset", "mnist", "--dataset.root", "nowhere"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: data set 'mnist' needs train-images-idx3-ubyte, ")
+    assert "into nowhere, or say where they are" in err and err.count("\n") == 1
+    assert not (folder / "runs").exists()
 
 
 def test_a_run_that_diverges_exits_1_and_keeps_its_history(

@@ -10,6 +10,7 @@ from asg.core.errors import ConfigError, FileError
 from asg.train.builders import OPTIMIZER, SCHEDULE
 from asg.train.config import TrainConfig, as_values, configured, validated
 from asg.train.config_file import config_text, read_values
+from asg.train.datasets import DATASET
 from asg.train.networks import MODEL
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -61,7 +62,10 @@ def test_every_configuration_in_the_repository_is_valid() -> None:
         assert isinstance(configured(read_values(path), path.name), TrainConfig)
 
 
-@pytest.mark.parametrize("choice", [OPTIMIZER, SCHEDULE, MODEL], ids=lambda choice: choice.what)
+CHOICES = [DATASET, OPTIMIZER, SCHEDULE, MODEL]
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: str(choice.what))
 def test_the_keys_of_a_choice_are_the_options_of_its_function(choice: Any) -> None:
     for name, function in choice.functions.items():
         parameters = list(signature(function).parameters)[choice.fixed :]
@@ -104,7 +108,9 @@ REFUSED = [
     ("training: {accumulate: 0}", "training.accumulate: should be at least 1, got 0"),
     ("early_stopping: -1", "early_stopping: should be at least 0, got -1"),
     ("epochs: 1\ntraining: {epochs: 2}", "epochs and training.epochs are the same; give one"),
-    ("augmentation: {}", "augmentation: unknown key; the keys are dataset, model, training, "),
+    ("augmentation: {random_crop: -1}", "augmentation.random_crop: should be at least 0, got -1"),
+    ("augmentation: {crop: 1}", "augmentation.crop: unknown key; the keys are random_crop, "),
+    ("augmentations: {}", "augmentations: unknown key, did you mean 'augmentation'?"),
     ("optimizer: {nmae: adam}", "optimizer.nmae: unknown key, did you mean 'name'?"),
     ("1: 2", "1: Keys should be strings"),
     ("epochs: many", "epochs: should be a whole number, got 'many'"),
@@ -130,7 +136,10 @@ REFUSED = [
     ("optimizer: {weight_decay: -1}", "optimizer.weight_decay: should be at least 0, got -1"),
     ("optimizer: {momentum: 0.9}", "optimizer.momentum: no option of adam, but of sgd, rmsprop, "),
     ("backend: nunpy", "backend: unknown backend 'nunpy', did you mean 'numpy'? There are: "),
-    ("dataset: mnist", "dataset: unknown data set 'mnist'. There are: digits"),
+    ("dataset: mnits", "dataset: unknown data set 'mnits', did you mean 'mnist'? There are: d"),
+    ("dataset: {name: mnist, test_fraction: 0.1}", "dataset.test_fraction: no option of mnist, "),
+    ("dataset: {name: xor, count: 1}", "dataset.count: should be at least 2, got 1"),
+    ("dataset: {name: mnist, root: ''}", "dataset.root: "),
     ("out: 3", "out: should be text, got 3"),
     ("out: ''", "out: should not be empty"),
     ("[1, 2]", "expected 'key: value' lines, got [1, 2]"),

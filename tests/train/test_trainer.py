@@ -250,6 +250,9 @@ def test_every_network_maps_its_examples_to_classes(kind: str) -> None:
 
 
 REFUSED_NETWORKS = [
+    ({"augmentation": {"cutout": 2}}, "augmentation: is for networks that take images; choose m"),
+    ({"dataset": "iris", "model": {"kind": "cnn"}}, "model.kind: cnn takes images, and iris"),
+    ({"dataset": "xor", "model": {"kind": "cnn"}}, "model.kind: cnn takes images, and xor "),
     ({"model": {"kind": "lenet"}}, "model.kind: lenet is for images of 28 x 28 or 32 x 32, the"),
     ({"model": {"kind": "cnn", "conv_filters": [1] * 4}}, "model.conv_filters: 4 blocks halve ima"),
     ({"model": {"kind": "vit", "patch_size": 3}}, "model: image_size=8 is not a multiple of patc"),
@@ -308,7 +311,7 @@ def test_a_warmup_comes_before_the_schedule() -> None:
 
 @pytest.mark.parametrize("fraction", [1e-15, 0.9999])
 def test_a_fraction_that_leaves_nothing_is_refused(fraction: float) -> None:
-    with pytest.raises(ConfigError, match=r"test_fraction: .* of 1797 examples"):
+    with pytest.raises(ConfigError, match=r"^dataset\.test_fraction: .* of 1797 examples"):
         Training(configured(test_fraction=fraction))
 
 

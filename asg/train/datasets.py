@@ -1,0 +1,91 @@
+"""The data sets a configuration can name, in two parts: examples to learn from and to test with.
+
+Those whose publishers keep test examples apart are taken as published; others are split here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from asg.core.errors import ConfigError, OperandError
+from asg.data import Dataset, load, names
+from asg.train.sections import Choice
+
+Parts = tuple[Dataset, Dataset]
+
+
+def whole(name: str, seed: int, *, test_fraction: float = 0.2) -> Parts:
+    """A set without options."""
+    return _split(load(name), test_fraction, seed)
+
+
+def points(
+    name: str, seed: int, *, count: int = 1000, noise: float = 0.1, test_fraction: float = 0.2
+) -> Parts:
+    """Computed points in the plane.
+
+    Args:
+        count: points, for training and testing together.
+        noise: standard deviation around where a point belongs.
+    """
+    return _split(load(name, count=count, noise=noise, seed=seed), test_fraction, seed)
+
+
+def spirals(
+    seed: int,
+    *,
+    count: int = 1000,
+    classes: int = 2,
+    turns: float = 1.0,
+    noise: float = 0.02,
+    test_fraction: float = 0.2,
+) -> Parts:
+    """Computed points on arms that wind around each other.
+
+    Args:
+        classes: number of arms.
+        turns: that each arm makes.
+    """
+    made = load("spirals", count=count, classes=classes, turns=turns, noise=noise, seed=seed)
+    return _split(made, test_fraction, seed)
+
+
+def published(name: str, seed: int, *, root: str | None = None, download: bool = False) -> Parts:
+    """A set of files, with the test examples of its publisher.
+
+    Args:
+        root: where the files are, see asg datasets.
+        download: get files that are missing.
+    """
+    train, test = (
+        load(name, split=part, root=root, download=download) for part in ("train", "test")
+    )
+    return train, test
+
+
+def _split(data: Dataset, test_fraction: float, seed: int) -> Parts:
+    try:
+        return data.split(1.0 - test_fraction, seed)
+    except OperandError:
+        raise ConfigError(
+            f"test_fraction: {test_fraction} of {len(data)} examples "
+            "leaves none for training or none for testing"
+        ) from None
+
+
+def _loaders() -> dict[str, Callable[..., Parts]]:
+    classified = [*names("images"), *names("points")]
+    files = set(names(files=True))
+    own: dict[str, Callable[..., Parts]] = {
+        "xor": partial(points, "xor"),
+        "moons": partial(points, "moons"),
+        "spirals": spirals,
+    }
+    return {
+        name: own.get(name) or partial(published if name in files else whole, name)
+        for name in classified
+    }
+
+
+DATASET = Choice("data set", "name", _loaders(), default="digits", fixed=1)
