@@ -67,17 +67,17 @@ def check(recipe: Recipe, properties: Sequence[Property]) -> None:
     pytest.fail(f"{told}\n\n{smallest.script(now)}", pytrace=False)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(30))
 def test_small_graphs(seed: int) -> None:
     check(random_recipe(seed), WITHOUT_JAX)
 
 
-@pytest.mark.parametrize("seed", range(1000, 1022))
+@pytest.mark.parametrize("seed", range(1000, 1012))
 def test_graphs_on_both_backends(seed: int) -> None:
     check(random_recipe(seed), ALL)
 
 
-@pytest.mark.parametrize("seed", range(2000, 2003))
+@pytest.mark.parametrize("seed", range(2000, 2002))
 def test_large_graphs(seed: int) -> None:
     check(random_recipe(seed, nodes=150), WITHOUT_JAX)
 
@@ -116,7 +116,7 @@ def test_graphs_are_of_many_kinds() -> None:
 
 
 def test_values_are_tame() -> None:
-    for seed in range(60):
+    for seed in range(30):
         case = Case(random_recipe(seed))
         for name, value in case.found.items():
             assert np.isfinite(value).all(), (seed, name)
@@ -136,9 +136,9 @@ def test_differences_are_reliable_nearly_everywhere(monkeypatch: pytest.MonkeyPa
         return rule(case, letter, along, value, error)
 
     monkeypatch.setattr(properties, "_slope_problem", noted)
-    for seed in range(40):
+    for seed in range(25):
         derivatives_are_differences(Case(random_recipe(seed)))
-    assert len(errors) > 80
+    assert len(errors) > 50
     assert np.mean(np.array(errors) > 1e-6) < 0.1
 
 
@@ -261,6 +261,7 @@ def test_a_wrong_algebra_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any("exchange" in record.rule_counts() for record in records)
 
 
+@pytest.mark.slow
 def test_a_rule_that_merges_in_the_wrong_order(monkeypatch: pytest.MonkeyPatch) -> None:
     @node_rule(PermuteDims)
     def merge(node: Node) -> Tensor | None:
@@ -274,6 +275,7 @@ def test_a_rule_that_merges_in_the_wrong_order(monkeypatch: pytest.MonkeyPatch) 
     assert ops_of(found_and_shrunk(optimised_is_plain)) == {"input", "permute_dims"}
 
 
+@pytest.mark.slow
 def test_merging_that_ignores_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
     right = merge_module.op_key
 
@@ -317,10 +319,10 @@ def test_text_that_loses_digits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_wrong_numpy_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(op: Op, inputs: Any, outputs: Any, scratch: Any) -> Any:
-        return [(np.exp2, (inputs[0], outputs[0]))]
+        return [(np.arctan, (inputs[0], outputs[0]))]
 
-    kernel = replace(NUMPY_KERNELS[OPS["exp"]], bind=wrong)
-    monkeypatch.setitem(NUMPY_KERNELS, OPS["exp"], kernel)
+    kernel = replace(NUMPY_KERNELS[OPS["tanh"]], bind=wrong)
+    monkeypatch.setitem(NUMPY_KERNELS, OPS["tanh"], kernel)
     found_and_shrunk(jax_is_numpy, nodes=12)
 
 
