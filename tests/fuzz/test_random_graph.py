@@ -22,6 +22,7 @@ import asg
 from asg.analysis.liveness import lifetimes
 from asg.autodiff import vjp as vjp_driver
 from asg.autodiff.sum_to import respell
+from asg.compiler.loader import load_backend
 from asg.core import text
 from asg.core.graph import Graph
 from asg.core.node import Node
@@ -321,6 +322,7 @@ def test_a_wrong_numpy_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(op: Op, inputs: Any, outputs: Any, scratch: Any) -> Any:
         return [(np.arctan, (inputs[0], outputs[0]))]
 
+    load_backend("numpy")  # registers its kernels
     kernel = replace(NUMPY_KERNELS[OPS["tanh"]], bind=wrong)
     monkeypatch.setitem(NUMPY_KERNELS, OPS["tanh"], kernel)
     found_and_shrunk(jax_is_numpy, nodes=12)
