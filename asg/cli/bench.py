@@ -78,9 +78,9 @@ class Timed:
         """Compile, and take a first step, which is not timed."""
         self.training.compile()
         batches = list(islice(self.training.batches, BATCHES))
-        self.size = max(len(batch["labels"]) for batch in batches)
-        full = [batch for batch in batches if len(batch["labels"]) == self.size]
-        self._batches = [list(batch.values()) for batch in full]
+        arrays = [list(batch.values()) for batch in batches]
+        self.size = max(len(each[0]) for each in arrays)
+        self._batches = [each for each in arrays if len(each[0]) == self.size]
         self._step(0)
 
     def _step(self, number: int) -> Any:

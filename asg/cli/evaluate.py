@@ -52,14 +52,15 @@ def _tell(training: Training, width: int) -> None:
 
 def _compare(first: Training, second: Training) -> None:
     left, right = (_predictions(each) for each in (first, second))
-    difference = np.abs(left - right)
+    difference, differ = np.abs(left - right), left.argmax(-1) != right.argmax(-1)
     print(
         f"largest difference of predictions {difference.max():.3g} "
         f"(largest prediction {np.abs(left).max():.3g}); "
-        f"{int((left.argmax(1) != right.argmax(1)).sum())} of {len(left)} classes differ"
+        f"{int(differ.sum())} of {differ.size} classes differ"
     )
 
 
 def _predictions(training: Training) -> np.ndarray[Any, Any]:
-    parts = [training.model.predict(batch["images"]) for batch in training.task.test_loader()]
+    batches = training.task.test_loader()
+    parts = [training.model.predict(batch[training.task.input]) for batch in batches]
     return np.concatenate(parts).astype(np.float64)

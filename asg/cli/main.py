@@ -28,9 +28,10 @@ COMMANDS = {
     "doctor": ("asg.cli.doctor", "tell what works here, what is missing, and how to add it"),
     "eval": ("asg.cli.evaluate", "evaluate a run, also on another backend"),
     "export": ("asg.cli.export", "write the network of a run without its training"),
+    "generate": ("asg.cli.generate", "let a language model go on with a text"),
     "graph": ("asg.cli.graph", "show a graph, and what each pass did to it"),
     "predict": ("asg.cli.predict", "predict the classes of the examples in a file"),
-    "train": ("asg.cli.train", "train a classifier and write its weights and curves"),
+    "train": ("asg.cli.train", "train a network and write its weights and curves"),
 }
 
 

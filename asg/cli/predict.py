@@ -54,6 +54,8 @@ def run(arguments: Sequence[str]) -> int:
     from asg.cli.subject import trained  # not for --help
 
     training = trained(given.run, backend)
+    if training.task.tokenizer is not None:
+        raise ConfigError(f"{given.run} is of a language model; use asg generate")
     examples = _fitting(_read(given.input), training, given.input)
     probabilities = _probabilities(np.asarray(training.model.predict(examples)))
     _write(probabilities, given.output)

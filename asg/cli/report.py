@@ -55,11 +55,13 @@ def backend_text(name: str) -> str:
 def summary_lines(training: Training) -> list[str]:
     """The data, the model and the graph."""
     train, test, example = training.task.train, training.task.test, training.task.example
+    text = training.task.tokenizer is not None
+    noun = "tokens" if text else "features"
     flat = len(example.shape) == 1
-    each = f"{example.shape[0]} features" if flat else " x ".join(map(str, example.shape))
+    each = f"{example.shape[0]} {noun}" if flat else " x ".join(map(str, example.shape))
     return [
         f"data    {train.name}: {len(train)} train / {len(test)} test, {each}, "
-        f"{example.classes} classes ({train.source})",
+        f"{example.classes} {'characters' if text else 'classes'} ({train.source})",
         f"model   {_network(training)}, {parameter_count(training):,} parameters; "
         f"{_rule(training)}",
         _graph_line(training),

@@ -6,13 +6,29 @@ Those whose publishers keep test examples apart are taken as published; others a
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any, cast
 
 from asg.core.errors import ConfigError, OperandError
-from asg.data import Dataset, load, names
+from asg.data import Dataset, TextDataset, load, names, read_text, text_windows
 from asg.train.sections import Choice
 
-Parts = tuple[Dataset, Dataset]
+
+@dataclass(frozen=True)
+class Parts:
+    """A data set as a run uses it.
+
+    Attributes:
+        train: what is learned.
+        test: what it is tested with.
+        tokenizer: of a text; None for examples with labels.
+    """
+
+    train: Dataset
+    test: Dataset
+    tokenizer: Any = None
 
 
 def whole(name: str, seed: int, *, test_fraction: float = 0.2) -> Parts:
@@ -61,12 +77,51 @@ def published(name: str, seed: int, *, root: str | None = None, download: bool =
     train, test = (
         load(name, split=part, root=root, download=download) for part in ("train", "test")
     )
-    return train, test
+    return Parts(train, test)
+
+
+def text(seed: int, *, file: str, length: int = 64, test_fraction: float = 0.1) -> Parts:
+    """A text file of one's own, character by character; its end is kept for testing.
+
+    Args:
+        file: the text file.
+        length: characters of a window.
+    """
+    found = read_text(file)
+    tokens = found.arrays["tokens"]
+    border = len(tokens) - int(len(tokens) * test_fraction)
+    name = Path(file).name
+    return _windows(tokens[:border], tokens[border:], length, found.tokenizer, "text", name)
+
+
+def tinyshakespeare(
+    seed: int, *, root: str | None = None, download: bool = False, length: int = 64
+) -> Parts:
+    """A million characters of Shakespeare."""
+    train, test = (
+        load("tinyshakespeare", split=part, root=root, download=download)
+        for part in ("train", "test")
+    )
+    tokenizer = cast("TextDataset", train).tokenizer
+    return _windows(
+        train.arrays["tokens"], test.arrays["tokens"], length, tokenizer, train.name, train.source
+    )
+
+
+def _windows(
+    train: Any, test: Any, length: int, tokenizer: Any, name: str, source: str
+) -> Parts:
+    """Windows that overlap by half, as arrays."""
+    held = []
+    for tokens in (train, test):
+        found = Dataset.from_examples(text_windows(tokens, length, max(1, length // 2)))
+        held.append(Dataset(found.arrays, name, source))
+    return Parts(held[0], held[1], tokenizer)
 
 
 def _split(data: Dataset, test_fraction: float, seed: int) -> Parts:
     try:
-        return data.split(1.0 - test_fraction, seed)
+        return Parts(*data.split(1.0 - test_fraction, seed))
     except OperandError:
         raise ConfigError(
             f"test_fraction: {test_fraction} of {len(data)} examples "
@@ -82,10 +137,11 @@ def _loaders() -> dict[str, Callable[..., Parts]]:
         "moons": partial(points, "moons"),
         "spirals": spirals,
     }
-    return {
+    found = {
         name: own.get(name) or partial(published if name in files else whole, name)
         for name in classified
     }
+    return {**found, "tinyshakespeare": tinyshakespeare, "text": text}
 
 
 DATASET = Choice("data set", "name", _loaders(), default="digits", fixed=1)

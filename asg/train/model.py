@@ -17,6 +17,7 @@ from asg.core.types import TensorType
 from asg.data import DataLoader, Dataset
 from asg.io import save_arrays
 from asg.io.arrays import PathLike, load_arrays
+from asg.nn.state_dict import stored_variables
 from asg.train.batches import arrays_of, as_dataset, as_loader, first_batch, named
 from asg.train.callback import Callback, require_callbacks
 from asg.train.callbacks.checkpoint import restore
@@ -346,8 +347,8 @@ class Model:
             return found
         held = self.state_dict()
         first = self.net.state_dict(seed=self.seed)
-        names = {name: variable.name for name, variable in self.net.variables().items()}
-        return {name: held.get(names.get(name, name), array) for name, array in first.items()}
+        names = {name: variable.name for name, variable in stored_variables(self.net)}
+        return {name: held.get(names[name], array) for name, array in first.items()}
 
     def save(self, path: PathLike) -> None:
         """Write the weights as a safetensors file, by PyTorch's names."""

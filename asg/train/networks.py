@@ -175,7 +175,49 @@ def vit(
     )  # fmt: skip
 
 
-FLAT, IMAGE, COLOUR = "features", "image", "colour image"
+def char_lstm(
+    example: Example,
+    *,
+    embedding_dim: int = 64,
+    hidden_size: int = 128,
+    num_layers: int = 1,
+    dropout: float = 0.0,
+) -> nn.Module:
+    """A language model of an LSTM.
+
+    Args:
+        embedding_dim: features of a character.
+        hidden_size: of the LSTM.
+        num_layers: one on top of the other.
+    """
+    return nn.models.LSTMLanguageModel(
+        example.classes, embedding_dim, hidden_size, num_layers, dropout
+    )
+
+
+def gpt(
+    example: Example,
+    *,
+    n_embd: int = 64,
+    n_layer: int = 2,
+    n_head: int = 4,
+    dropout: float = 0.0,
+) -> nn.Module:
+    """A language model of transformer blocks; it writes texts as long as its windows.
+
+    Args:
+        n_embd: features of a character.
+        n_layer: blocks.
+        n_head: heads of each; divides n_embd.
+    """
+    config = nn.models.GPTConfig(
+        vocab_size=example.classes, n_positions=example.shape[0], n_embd=n_embd, n_layer=n_layer,
+        n_head=n_head, resid_pdrop=dropout, embd_pdrop=dropout, attn_pdrop=dropout,
+    )  # fmt: skip
+    return nn.models.GPT(config)
+
+
+FLAT, IMAGE, COLOUR, TEXT = "features", "images", "images of three channels", "text"
 
 
 @dataclass(frozen=True)
@@ -184,7 +226,7 @@ class Network:
 
     Attributes:
         build: makes it.
-        takes: examples as features in a row, as images, or as images of three channels.
+        takes: examples as features in a row, as images, as images of three channels, or text.
     """
 
     build: Callable[..., nn.Module]
@@ -199,6 +241,8 @@ NETWORKS = {
     "vgg11": Network(vgg11, COLOUR),
     "mobilenet_v2": Network(mobilenet_v2, COLOUR),
     "vit": Network(vit, COLOUR),
+    "char_lstm": Network(char_lstm, TEXT),
+    "gpt": Network(gpt, TEXT),
 }
 MODEL = Choice(
     "model", "kind", {name: each.build for name, each in NETWORKS.items()}, default="mlp", fixed=1

@@ -1,24 +1,28 @@
-"""The task of a run: examples with labels, in the shape that the network takes."""
+"""The task of a run: what a network gets, what it is to answer, and how that is judged."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import isqrt
 from typing import Any
 
 import numpy as np
 
+from asg import nn
 from asg.core.errors import ConfigError
 from asg.data import DataLoader, Dataset, compose, names, to_float
 from asg.data.draws import Transform
+from asg.ops.loss import cross_entropy
 from asg.train.augmentation import transforms
 from asg.train.config import TrainConfig
-from asg.train.datasets import DATASET
+from asg.train.datasets import DATASET, Parts
 from asg.train.inference import EVALUATION_BATCH
-from asg.train.networks import COLOUR, FLAT, MODEL, Example, takes
+from asg.train.networks import COLOUR, FLAT, MODEL, NETWORKS, TEXT, Example, takes
 from asg.train.sections import told
 
-INPUT, TARGET = "images", "labels"
+IMAGES, FEATURES, TOKENS = "images", "features", "tokens"
 
 Array = np.ndarray[Any, Any]
 
@@ -28,12 +32,13 @@ class Task:
     """What is learned, and what it is tested with.
 
     Attributes:
-        train: the examples for training; pixels may be bytes, which `floats` makes numbers.
+        train: the examples for training, input and target; pixels may be bytes.
         test: those for testing.
         example: shape and number of classes, as the network gets them.
         raw_shape: of one example as the data set has it.
         layout: how the network takes its examples, see `asg.train.networks`.
         changes: random ones of the examples that are trained on.
+        tokenizer: of a text; None when examples have labels.
     """
 
     train: Dataset
@@ -42,6 +47,31 @@ class Task:
     raw_shape: tuple[int, ...]
     layout: str
     changes: tuple[Transform, ...] = ()
+    tokenizer: Any = None
+
+    @property
+    def input(self) -> str:
+        """The name of what the network gets."""
+        return next(iter(self.train.arrays))
+
+    @property
+    def types(self) -> dict[str, tuple[tuple[Any, ...], str]]:
+        """Shape and dtype of input and target, for any number of examples."""
+        found = {}
+        for name, array in self.train.arrays.items():
+            dtype = "float32" if array.dtype == np.uint8 else array.dtype.name
+            found[name] = (("batch", *array.shape[1:]), dtype)
+        return found
+
+    @property
+    def loss(self) -> Callable[..., Any]:
+        """Of (prediction, target); scores of classes are along the last axis."""
+        return partial(cross_entropy, axis=-1) if self.tokenizer else cross_entropy
+
+    @property
+    def accuracy(self) -> Callable[..., Any]:
+        """The share of right answers in a batch, of (prediction, target)."""
+        return _right_tokens if self.tokenizer else nn.accuracy
 
     def train_loader(self, batch_size: int, seed: int) -> DataLoader:
         """The examples for training, in a new order every epoch."""
@@ -60,7 +90,8 @@ class Task:
         )  # fmt: skip
 
     def _to_float(self) -> list[Transform]:
-        return [to_float(INPUT)] if self.train.arrays[INPUT].dtype == np.uint8 else []
+        pixels = self.train.arrays[self.input].dtype == np.uint8
+        return [to_float(self.input)] if pixels else []
 
     def fitting(self, examples: Array) -> Array:
         """Examples of any origin as the network takes them: laid out, bytes as numbers to 1.
@@ -72,38 +103,65 @@ class Task:
         return floats(rows)
 
 
+def _right_tokens(logits: Any, target: Any) -> Any:
+    return nn.accuracy(logits.reshape((-1, logits.shape[-1])), target.reshape((-1,)))
+
+
 def task(config: TrainConfig) -> Task:
     """The data set, laid out for the network.
 
     Raises:
         ConfigError: the fraction leaves no examples for training or for testing; or the network
-            takes images, and the examples are none.
+            is for examples of another kind.
         MissingLibrary: the data set needs a library that is not installed.
         FileError: files of the data set are missing or damaged.
     """
-    layout, name = takes(config.model), DATASET.chosen(config.dataset)
-    if layout != FLAT and name not in names("images"):
-        kind = MODEL.chosen(config.model)
-        raise ConfigError(f"model.kind: {kind} takes images, and {name} has none; choose mlp")
-    parts: tuple[Dataset, Dataset] = told(
-        "dataset", lambda: DATASET.build(config.dataset, config.training.seed)
-    )
-    raw = _examples(parts[0]).shape[1:]
-    train, test = (_laid_out(part, layout) for part in parts)
-    classes = int(max(part.arrays[TARGET].max() for part in parts)) + 1
-    example = Example(train.arrays[INPUT].shape[1:], classes)
-    changes = transforms(config.augmentation, INPUT, layout != FLAT)
-    return Task(train, test, example, raw, layout, tuple(changes))
+    layout, kind = takes(config.model), _kind(DATASET.chosen(config.dataset))
+    _require_suitable(config, layout, kind)
+    parts: Parts = told("dataset", lambda: DATASET.build(config.dataset, config.training.seed))
+    changes = tuple(transforms(config.augmentation, IMAGES, layout not in (FLAT, TEXT)))
+    if kind == TOKENS:
+        train, test = (_named(part, ("inputs", "targets"), (TOKENS, "targets"))
+                       for part in (parts.train, parts.test))  # fmt: skip
+        shape = train.arrays[TOKENS].shape[1:]
+        example = Example(shape, parts.tokenizer.size)
+        return Task(train, test, example, shape, layout, changes, parts.tokenizer)
+    source = "images" if "images" in parts.train.arrays else "x"
+    train, test = (_named(part, (source, "labels"), (kind, "labels"), layout)
+                   for part in (parts.train, parts.test))  # fmt: skip
+    raw = parts.train.arrays[source].shape[1:]
+    classes = int(max(part.arrays["labels"].max() for part in (train, test))) + 1
+    return Task(train, test, Example(train.arrays[kind].shape[1:], classes), raw, layout, changes)
 
 
-def _examples(part: Dataset) -> Array:
-    """The array that is not the labels: of images, or of points."""
-    return next(array for name, array in part.arrays.items() if name in (INPUT, "x"))
+def _kind(name: str) -> str:
+    if name in ("text", *names("text")):
+        return TOKENS
+    return IMAGES if name in names("images") else FEATURES
 
 
-def _laid_out(part: Dataset, layout: str) -> Dataset:
-    examples = told("model", lambda: laid_out(_examples(part), layout))
-    return Dataset({INPUT: examples, TARGET: part.arrays[TARGET]}, part.name, part.source)
+def _require_suitable(config: TrainConfig, layout: str, kind: str) -> None:
+    suits = {TOKENS: (TEXT,), FEATURES: (FLAT,)}.get(kind, (FLAT, *_image_layouts()))
+    if layout not in suits:
+        others = [name for name, each in NETWORKS.items() if each.takes in suits]
+        raise ConfigError(
+            f"model.kind: {MODEL.chosen(config.model)} takes {layout}, and "
+            f"{DATASET.chosen(config.dataset)} has {kind}; choose {' or '.join(others)}"
+        )
+
+
+def _image_layouts() -> list[str]:
+    return [each.takes for each in NETWORKS.values() if each.takes not in (FLAT, TEXT)]
+
+
+def _named(
+    part: Dataset, given: tuple[str, str], wanted: tuple[str, str], layout: str = ""
+) -> Dataset:
+    """Input and target by the names of the task, the input laid out."""
+    first, second = (part.arrays[name] for name in given)
+    if layout:
+        first = told("model", lambda: laid_out(first, layout))
+    return Dataset(dict(zip(wanted, (first, second), strict=True)), part.name, part.source)
 
 
 def floats(examples: Array) -> Array:
@@ -133,6 +191,6 @@ def laid_out(examples: Array, layout: str) -> Array:
 def _square(rows: Array) -> Array:
     count, features = rows.shape
     side = isqrt(features)
-    if side * side != features or side < 2:
+    if side * side != features:
         raise ConfigError(f"kind: takes images, and {features} features are no square image")
     return rows.reshape(count, 1, side, side)

@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from asg import nn
 from asg.core.graph import Graph
 from asg.data import DataLoader, Dataset
 from asg.io.arrays import PathLike
-from asg.ops.loss import cross_entropy
 from asg.state import train_step
 from asg.train.builders import optimizer
 from asg.train.callback import Callback
@@ -22,7 +20,7 @@ from asg.train.config import TrainConfig
 from asg.train.loop import Fit
 from asg.train.model import Model
 from asg.train.networks import network
-from asg.train.task import INPUT, TARGET, task
+from asg.train.task import task
 
 
 @dataclass(frozen=True)
@@ -77,14 +75,13 @@ class Training:
         updates = max(1, len(self.batches) // plan.accumulate)
         self.model = Model(
             network(config.model, self.task.example),
-            loss="cross_entropy",
+            loss=self.task.loss,
             optimizer=optimizer(config.optimizer, config.lr_schedule, plan.epochs, updates,
                                 plan.clip_norm, plan.accumulate),
-            metrics=["accuracy"],
+            metrics={"accuracy": self.task.accuracy},
             backend=backend or config.backend,
             seed=plan.seed,
-            inputs={INPUT: (("batch", *self.task.example.shape), "float32"),
-                    TARGET: (("batch",), "int32")},
+            inputs=self.task.types,
         )  # fmt: skip
         self.history: list[Epoch] = []
         self.stop_reason = ""
@@ -95,11 +92,12 @@ class Training:
         self._compiled("evaluation", self.test_batches)
 
     def _compiled(self, kind: str, batches: DataLoader) -> Any:
-        length, shape = len(batches.dataset), self.task.example.shape
+        length, (one, target) = len(batches.dataset), self.task.types.values()
         first, last = min(batches.batch_size, length), length % batches.batch_size or length
         session = self.model.session(kind)
         sizes = sorted({first, min(first, last)})
-        programs = {n: session.program((n, *shape), (n,)) for n in sizes}
+        shapes = {n: ((n, *one[0][1:]), (n, *target[0][1:])) for n in sizes}
+        programs = {n: session.program(*each) for n, each in shapes.items()}
         return programs[first]
 
     @property
@@ -111,8 +109,8 @@ class Training:
         """The training step without what counts over an epoch: the one to draw."""
         model = self.model
         step = train_step(
-            model.net, loss=cross_entropy, optimizer=model.optimizer,
-            metrics={"accuracy": nn.accuracy},
+            model.net, loss=self.task.loss, optimizer=model.optimizer,
+            metrics={"accuracy": self.task.accuracy},
         )  # fmt: skip
         return step(**model.inputs)
 

@@ -15,7 +15,7 @@ from asg.data import load
 from asg.train import load_for_inference
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN = "runs/digits-0001"
+RUN, TEXT = "runs/digits-0001", "runs/text-0001"
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert main(["train", "--epochs", "2", "--optimizer.lr", "1e-2"]) == 0
         cnn = ["--model.kind", "cnn", "--model.conv-filters", "4", "--model.fc-units", "8"]
         assert main(["train", "--epochs", "1", *cnn]) == 0
+        Path("t.txt").write_text("abcabdabe" * 60)
+        text = ["--dataset", "text", "--dataset.file", "t.txt", "--dataset.length", "9"]
+        lstm = ["--model.kind", "char_lstm", "--model.hidden-size", "24", "--optimizer.lr", "1e-2"]
+        assert main(["train", "--epochs", "12", "--batch-size", "8", *text, *lstm]) == 0
         Path("config.yaml").write_text("epochs: 1\nhidden: [8]\n")
     yield folder
 
@@ -108,6 +112,32 @@ def test_text_and_arrays_are_predicted_alike(capsys: pytest.CaptureFixture[str])
     assert said(capsys, "predict", RUN, "--input", "image.npy") == lines
     said(capsys, "predict", RUN, "--input", "x.csv", "--output", "p.csv")
     assert Path("p.csv").read_text().splitlines() == lines
+
+
+# -- generate --------------------------------------------------------------------------------------
+
+
+def test_a_language_model_goes_on_with_a_text(capsys: pytest.CaptureFixture[str]) -> None:
+    from asg.cli.subject import trained
+
+    training = trained(TEXT)
+    tokens = training.task.tokenizer.encode("abca")
+    (line,) = said(capsys, "generate", TEXT, "--prompt", "abca", "--length", "5")
+    expected = asg.generate(training.model, tokens, 5)
+    assert line == training.task.tokenizer.decode(expected) and line.startswith("abcab")
+    (whole,) = said(capsys, "generate", TEXT, "--prompt", "abca")
+    assert len(whole) == 9 and whole == line
+    options = ["--prompt", "abca", "--temperature", "2", "--top-k", "3", "--length", "12"]
+    drawn = [said(capsys, "generate", TEXT, *options, "--seed", str(n)) for n in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2] and len(drawn[0][0]) == 16
+
+
+def test_a_language_model_is_evaluated_and_exported(capsys: pytest.CaptureFixture[str]) -> None:
+    (line,) = said(capsys, "eval", TEXT)
+    assert re.fullmatch(r"numpy  test accuracy 0\.\d{4}   loss \d\.\d{6}   \(\d+ examples\)", line)
+    said(capsys, "export", TEXT, "--inference", "nets/text")
+    tokens = np.zeros((2, 9), np.int32)
+    assert load_for_inference("nets/text").predict(tokens).shape == (2, 9, 5)
 
 
 # -- graph -----------------------------------------------------------------------------------------
@@ -232,6 +262,13 @@ MISTAKES = [
     (["predict", RUN, "--input", "narrow.npy"], "--input: narrow.npy is [3, 5]; the network take"),
     (["predict", RUN, "--input", "flat.npy"], "--input: flat.npy is [64]; the network takes [exam"),
     (["predict", RUN, "--input", "empty.npy"], "--input: empty.npy has no example"),
+    (["predict", TEXT, "--input", "x.npy"], "runs/text-0001 is of a language model; use asg gener"),
+    (["generate", TEXT], "the following arguments are required: --prompt; asg generate --help"),
+    (["generate", RUN, "--prompt", "a"], "runs/digits-0001 is of no language model; use asg pre"),
+    (["generate", TEXT, "--prompt", "x"], "character 'x' at 0 is not in the vocabulary of 5; "),
+    (["generate", TEXT, "--prompt", "a", "--top-k", "x"], "--top-k: should be a number, got 'x'"),
+    (["generate", TEXT, "--prompt", "a", "--temperature", "-1"], "temperature=-1.0 must be a"),
+    (["generate", TEXT, "--prompt", ""], "--prompt: should not be empty"),
     (["graph", "none.yaml"], "no file none.yaml"),
     (["graph", RUN, "--kind", "train"], "--kind: unknown kind 'train', did you mean 'training'?"),
     (["graph", RUN, "--format", "png"], "--format: unknown format 'png'. There are: text, svg, do"),
@@ -296,4 +333,4 @@ def test_a_damaged_run_exits_1(capsys: pytest.CaptureFixture[str], tmp_path: Pat
 
 def test_every_command_is_described() -> None:
     assert list(COMMANDS) == sorted(COMMANDS)
-    assert len(COMMANDS) == 9
+    assert len(COMMANDS) == 10

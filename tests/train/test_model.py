@@ -333,3 +333,22 @@ def test_examples_that_are_no_arrays_in_memory() -> None:
     fitted.fit(halved, 2, validation_split=0.2)
     plain.fit((x * np.float32(0.5), y), 2, validation_split=0.2)
     assert fitted.history.history == plain.history.history
+
+
+def test_shared_weights_are_saved_as_trained_under_each_of_their_names(tmp_path: Path) -> None:
+    """The decoder of a language model with tied weights is its embedding."""
+
+    def model() -> asg.Model:
+        net = nn.models.LSTMLanguageModel(9, 8, 8, num_layers=1, dropout=0.0, tie_weights=True)
+        loss = lambda logits, target: asg.cross_entropy(logits, target, axis=-1)  # noqa: E731
+        return asg.Model(net, loss=loss, optimizer="sgd")
+
+    first, tokens = model(), np.arange(40, dtype=np.int32).reshape(8, 5) % 9
+    first.fit((tokens, (tokens + 1) % 9), epochs=3)
+    weights = first.weights()
+    assert weights["decoder.weight"].tobytes() == weights["encoder.weight"].tobytes()
+    assert not np.array_equal(weights["decoder.weight"], model().weights()["decoder.weight"])
+    first.save(tmp_path / "net.safetensors")
+    second = model()
+    second.load(tmp_path / "net.safetensors")
+    assert second.predict(tokens).tobytes() == first.predict(tokens).tobytes()

@@ -107,3 +107,34 @@ def test_changes_are_the_same_in_every_run_and_others_in_every_epoch() -> None:
     other = [batch["images"] for batch in loader]
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
     assert not np.array_equal(np.sort(np.concatenate(one), 0), np.sort(np.concatenate(other), 0))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"kind": "char_lstm", "embedding_dim": 8, "hidden_size": 24},
+        {"kind": "gpt", "n_embd": 16, "n_layer": 1, "n_head": 2},
+    ],
+    ids=["char_lstm", "gpt"],
+)
+def test_a_text_is_learned_and_its_end_kept_for_testing(
+    model: dict[str, Any], tmp_path: Path
+) -> None:
+    text = "abcabdabe" * 60
+    (tmp_path / "t.txt").write_text(text)
+    config = configured({
+        "dataset": {"name": "text", "file": str(tmp_path / "t.txt"), "length": 9}, "model": model,
+        "epochs": 8, "batch_size": 8, "optimizer": {"lr": 1e-2},
+    })  # fmt: skip
+    training = train_classifier(config)
+    found = training.task
+    tokens, targets = found.train.arrays.values()
+    assert list(found.train.arrays) == ["tokens", "targets"] and found.example.classes == 5
+    np.testing.assert_array_equal(tokens[:, 1:], targets[:, :-1])
+    assert found.tokenizer.decode(tokens[0]) == text[:9]
+    assert found.tokenizer.decode(found.test.arrays["tokens"][0]) == text[486:495]
+    assert training.history[-1].loss < 0.6 * training.history[0].loss
+    assert training.history[-1].test_accuracy > 0.6
+    (prediction,) = [training.model.predict(batch["tokens"]) for batch in found.test_loader()]
+    right = (prediction.argmax(-1) == found.test.arrays["targets"]).mean()
+    assert training.history[-1].test_accuracy == pytest.approx(right, abs=1e-6)

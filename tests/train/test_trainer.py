@@ -15,7 +15,7 @@ from asg.train.callbacks import SaveCheckpoints
 from asg.train.config import TrainConfig
 from asg.train.config import configured as configured_values
 from asg.train.loop import Fit
-from asg.train.networks import MODEL, NETWORKS, Example, network
+from asg.train.networks import COLOUR, FLAT, IMAGE, MODEL, NETWORKS, TEXT, Example, network
 from asg.train.schedules import SCHEDULES, Span
 from asg.train.summary import op_counts, parameter_count, step_memory
 from asg.train.trainer import Epoch, Training, train_classifier
@@ -242,17 +242,21 @@ def test_networks_for_images_learn(model: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("kind", sorted(NETWORKS))
 def test_every_network_maps_its_examples_to_classes(kind: str) -> None:
-    shape = (12,) if NETWORKS[kind].takes == "features" else (1, 32, 32)
-    shape = (3, 32, 32) if NETWORKS[kind].takes == "colour image" else shape
-    net = network(MODEL.section(kind)(), Example(shape, 7))
+    shapes = {FLAT: (12,), IMAGE: (1, 32, 32), COLOUR: (3, 32, 32), TEXT: (16,)}
+    layout = NETWORKS[kind].takes
+    net = network(MODEL.section(kind)(), Example(shapes[layout], 7))
+    dtype = "int32" if layout == TEXT else "float32"
     with asg.training_mode(False):
-        assert net(asg.input("x", ("batch", *shape))).shape[1:] == (7,)
+        found = net(asg.input("x", ("batch", *shapes[layout]), dtype))
+    assert found.shape[1:] == ((16, 7) if layout == TEXT else (7,))
 
 
 REFUSED_NETWORKS = [
     ({"augmentation": {"cutout": 2}}, "augmentation: is for networks that take images; choose m"),
     ({"dataset": "iris", "model": {"kind": "cnn"}}, "model.kind: cnn takes images, and iris"),
     ({"dataset": "xor", "model": {"kind": "cnn"}}, "model.kind: cnn takes images, and xor "),
+    ({"model": {"kind": "gpt"}}, "model.kind: gpt takes text, and digits has images; choose mlp"),
+    ({"dataset": {"name": "text", "file": "t"}}, "model.kind: mlp takes features, and text has"),
     ({"model": {"kind": "lenet"}}, "model.kind: lenet is for images of 28 x 28 or 32 x 32, the"),
     ({"model": {"kind": "cnn", "conv_filters": [1] * 4}}, "model.conv_filters: 4 blocks halve ima"),
     ({"model": {"kind": "vit", "patch_size": 3}}, "model: image_size=8 is not a multiple of patc"),
