@@ -98,7 +98,8 @@ def test_order_of_words_matters(backend: str) -> None:
     assert figures(r"by counting words: (\S+)", output)[0] < 0.6
 
 
-@pytest.mark.parametrize("net", ["lstm", pytest.param("gpt", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("net", ["lstm", "gpt"])
 def test_characters(net: str) -> None:
     """4^(3/30.75) = 1.145 is the least."""
     output = output_of("characters.py", "--net", net)
@@ -150,6 +151,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
 
 
+@pytest.mark.slow
 def test_mnist_from_files(tmp_path: Path) -> None:
     """Ten classes of stripes, so that there is something to learn."""
     for part, count in (("train", 256), ("t10k", 50)):

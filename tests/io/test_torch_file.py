@@ -371,7 +371,7 @@ def test_convert_takes_a_key(tmp_path: Path) -> None:
         (["several.pt"], "the following arguments are required: target"),
         (["several.pt", "b", "c"], "unrecognized arguments: c"),
         (["several.pt", "b", "--key"], "argument --key: expected one argument"),
-        (["several.pt", "b", "--ke", "x"], "unrecognized arguments: --ke"),
+        (["several.pt", "b", "--ke", "x"], "unknown option --ke. Did you mean --key?"),
         (["none.pt", "b"], "no file none.pt"),
         (["several.pt", "b"], "several.pt: there are state dicts under 'model', 'ema.inner'"),
         (["several.pt", "b", "--key", "x"], "several.pt: no state dict under the key 'x'"),

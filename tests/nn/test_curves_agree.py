@@ -94,7 +94,7 @@ def curve(net: nn.Module, feeds: dict[str, Array], backend: str) -> Array:
 @pytest.mark.parametrize(
     "model",
     [
-        mlp,
+        pytest.param(mlp, marks=pytest.mark.slow),
         pytest.param(cnn, marks=pytest.mark.slow),
         pytest.param(lambda: tokens(Recurrent()), id="lstm", marks=pytest.mark.slow),
         pytest.param(lambda: tokens(Attending()), id="gpt", marks=pytest.mark.slow),

@@ -51,7 +51,7 @@ def affine(first: Any, second: Any) -> Any:
     return {"a": slopes, "b": second["a"] * first["b"] + second["b"]}
 
 
-@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("reverse", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_trees_and_gradients_are_those_of_jax(reverse: bool) -> None:
     jax = pytest.importorskip("jax")
     a, b = (asg.input(name, (2, 6, 3), asg.float64) for name in "ab")
