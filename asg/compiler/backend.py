@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from asg.core.graph import Graph
 from asg.core.op import Op
 from asg.core.types import TensorType
+from asg.passes.pipeline import Pipeline
 
 Array = Any
 """An array of the backend's own kind; it has ``shape`` and ``dtype``."""
@@ -33,6 +34,13 @@ class Backend(Protocol):
     @property
     def name(self) -> str:
         """What users select it by."""
+
+    @property
+    def passes(self) -> Pipeline:
+        """Passes of its own, run last, on lowered graphs whose sizes are numbers.
+
+        Here goes what helps one backend and would hurt another: layouts, fusion, threads.
+        """
 
     def supports(self, op: Op, types: tuple[TensorType, ...]) -> bool:
         """True when the backend runs ``op`` on operands of these types as one unit."""

@@ -44,6 +44,7 @@ class Executable:
         graph: the graph as given.
         optimized: after the pipeline, still symbolic.
         records: what every pass did.
+        late_records: what the passes after that did, when sizes were last bound to numbers.
         backend: what runs it.
     """
 
@@ -53,6 +54,7 @@ class Executable:
         self.backend = backend
         self._late = late
         self.records: list[PassRecord] = []
+        self.late_records: list[PassRecord] = []
         self.optimized = run_pipeline(pipeline, graph, self.records.append)
         self._programs: dict[Key, BackendExecutable] = {}
         verify(self.optimized, stage="the pipeline")
@@ -102,7 +104,8 @@ class Executable:
         binding = bind_dims(list(feeds), types, shapes, self.graph.checks)
         require_bound(self.optimized, binding)
         known = lower(specialise(self.optimized, binding), self.backend)
-        return run_pipeline(self._late, known)
+        self.late_records.clear()
+        return run_pipeline(self._late, known, self.late_records.append)
 
     def start(self, seed: int = 0, state: Mapping[str, Array] | None = None) -> Session:
         """A session that holds the state arrays between calls.
@@ -148,7 +151,11 @@ def compile(
     target = load_backend(backend)
     if pipeline is not None:
         return Executable(graph, target, pipeline, ())
-    return Executable(graph, target, default_pipeline(target, evaluate), late_pipeline(evaluate))
+    return Executable(graph, target, default_pipeline(target, evaluate), _late_passes(target))
+
+
+def _late_passes(target: Backend) -> Pipeline:
+    return (*late_pipeline(evaluate), *target.passes)
 
 
 def evaluate(graph: Graph) -> list[np.ndarray[Any, Any]]:
@@ -164,8 +171,9 @@ def with_sizes(graph: Graph, binding: Mapping[str, int], backend: str) -> Graph:
 
     For kernels of ops whose bodies have sizes of their own.
     """
-    known = lower(specialise(graph, binding), load_backend(backend))
-    return run_pipeline(late_pipeline(evaluate), known)
+    target = load_backend(backend)
+    known = lower(specialise(graph, binding), target)
+    return run_pipeline(_late_passes(target), known)
 
 
 @public

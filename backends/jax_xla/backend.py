@@ -10,6 +10,7 @@ from asg.core.errors import MissingLibrary
 from asg.core.graph import Graph
 from asg.core.op import Op
 from asg.core.types import TensorType
+from asg.passes.pipeline import Pipeline
 
 try:
     import jax as jax
@@ -20,6 +21,7 @@ from . import kernels as kernels  # fills the table
 from .executor import JaxExecutable, compile_graph
 from .heap import keep_freed_memory
 from .kernel import KERNELS, kernel
+from .passes import PASSES
 from .scoped import check_matmul_precision
 
 
@@ -50,6 +52,7 @@ class JaxBackend:
     """
 
     name: ClassVar[str] = "jax"
+    passes: ClassVar[Pipeline] = PASSES
 
     matmul_precision: str = "highest"
     keep_freed_memory: bool = True

@@ -12,6 +12,7 @@ from asg.core.types import TensorType
 from . import kernels as kernels  # importing them fills the tables
 from .interpreter import NumpyExecutable
 from .kernel import KERNELS, VIEWS
+from .passes import PASSES
 from .plain import register_function
 
 
@@ -19,6 +20,7 @@ class NumpyBackend:
     """Runs graphs on the CPU with NumPy alone."""
 
     name = "numpy"
+    passes = PASSES
 
     def supports(self, op: Op, types: tuple[TensorType, ...]) -> bool:
         """True when ``op`` has a view or a kernel that accepts operands of these types."""

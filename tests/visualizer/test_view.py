@@ -39,6 +39,7 @@ class NoComposites:
     """A backend that knows primitives only."""
 
     name = "primitive"
+    passes = ()
 
     def supports(self, op: Op, types: tuple[TensorType, ...]) -> bool:
         return not op.has_decomposition()
