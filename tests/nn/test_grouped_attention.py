@@ -166,7 +166,7 @@ def test_the_attention_of_known_models(kind: str) -> None:
     )
     places = torch.arange(6)[None]
     assert_like_pytorch(
-        ours, theirs, [X], tolerance=1e-5,  # theirs has cosines in float32
+        ours, theirs, [X], tolerance=1e-4,  # theirs has cosines and the norm in float32
         their_call=lambda m, x: m(x, turns(x, places), hidden)[0],
     )  # fmt: skip
 
