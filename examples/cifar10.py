@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--augment", action="store_true", help="random crops and flips")
     parser.add_argument("--backend", default="numpy", choices=["numpy", "jax"])
     parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
 
     scaled, changes = [data.to_float("images")], []
@@ -77,7 +78,7 @@ def main() -> None:
     except asg.AsgError as error:
         sys.exit(f"{error}\n  for this script: --root FOLDER, or --download")
     train = data.DataLoader(
-        raw, 128, shuffle=True, prefetch=2,
+        raw, 128, shuffle=True, seed=arguments.seed, prefetch=2,
         transform=data.compose(*scaled, *changes),
     )  # fmt: skip
     model = asg.Model(
@@ -86,6 +87,7 @@ def main() -> None:
         optimizer=optimizer(arguments.net, arguments.epochs * len(train)),
         metrics=["accuracy"],
         backend=arguments.backend,
+        seed=arguments.seed,
     )
     print(model)
     history = model.fit(

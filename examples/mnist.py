@@ -8,11 +8,14 @@ The four files (train-images-idx3-ubyte and so on, as they are or with .gz) lie 
 """
 
 import argparse
+import math
 import sys
 
 import asg
 from asg import data, nn, optim
 from asg.train.callbacks import Progress
+
+BATCH = 128
 
 
 def dense() -> nn.Module:
@@ -37,7 +40,8 @@ def main() -> None:
     parser.add_argument("--data", default="mnist", choices=["mnist", "fashion_mnist", "kmnist"])
     parser.add_argument("--net", default="mlp", choices=["mlp", "cnn"])
     parser.add_argument("--backend", default="numpy", choices=["numpy", "jax"])
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
 
     try:
@@ -48,16 +52,19 @@ def main() -> None:
         )  # fmt: skip
     except asg.AsgError as error:
         sys.exit(f"{error}\n  for this script: --root FOLDER, or --download")
+    steps = arguments.epochs * math.ceil(len(train) / BATCH)
+    rate = optim.one_cycle(3e-3, steps)
     model = asg.Model(
         dense() if arguments.net == "mlp" else convolutions(),
         loss="cross_entropy",
-        optimizer=optim.adamw(1e-3, weight_decay=0.01),
+        optimizer=optim.adamw(rate, weight_decay=0.01),
         metrics=["accuracy"],
         backend=arguments.backend,
+        seed=arguments.seed,
     )
     print(model)
     history = model.fit(
-        train, arguments.epochs, batch_size=128, validation_data=test, callbacks=[Progress()]
+        train, arguments.epochs, batch_size=BATCH, validation_data=test, callbacks=[Progress()]
     )
     epoch, best = history.best("val_accuracy", larger=True)
     print(f"best accuracy on {len(test)} unseen images: {best:.4f} (epoch {epoch})")
