@@ -7,15 +7,15 @@ are dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from asg.core.graph import Graph, rebuild
 from asg.core.node import Node
 from asg.core.region import Body, map_bodies, substitute
 from asg.core.tensor import Tensor
-from asg.core.types import take_checks
 from asg.ops.loops import Scan
+from asg.passes.lean_loops import applied_like, lean_loops
 from asg.passes.merge_equal import merge_equal, op_key
 
 Numbers = dict[Hashable, int]
@@ -29,7 +29,7 @@ def merge_loops(graph: Graph) -> Graph:
     meet the ones they may become one with, which they would not equal any more.
     """
     if any(isinstance(node.op, Scan) for node in graph.nodes):
-        graph = _merged(_pruned(graph))
+        graph = _merged(lean_loops(graph))
     return map_bodies(graph, merge_loops, lambda op: not op.settles())
 
 
@@ -81,16 +81,10 @@ def _rebuilt(
             return None
         op = _widened(wider[node]) if node in wider else node.op
         same = op is node.op and inputs == node.inputs
-        made[node] = node.outputs if same else _applied(node, op, inputs)
+        made[node] = node.outputs if same else applied_like(node, op, inputs)
         return made[node][: len(node.outputs)]
 
     return rebuild(graph, replaced)
-
-
-def _applied(node: Node, op: Scan, inputs: Tensors) -> Tensors:
-    types = op.infer(*(tensor.type for tensor in inputs))
-    take_checks()  # the node has them already
-    return Node(op, inputs, types, node.checks, node.origin, node.lineage).outputs
 
 
 def _numbered(node: Node, op: Scan, numbers: Numbers) -> _Loop:
@@ -168,34 +162,3 @@ def _widened(loop: _Loop) -> Scan:
     wider = Body.of(body.inputs, [*body.outputs, *loop.extra], names, (), body.name,
                     body.input_names)  # fmt: skip
     return replace(loop.op, body=merge_equal(wider))
-
-
-# -- outputs that nothing uses ----------------------------------------------------------------
-
-
-def _pruned(graph: Graph) -> Graph:
-    """Drop stacked outputs without users; the memory of a whole stack each."""
-    returned = set(graph.outputs)
-
-    def used(tensor: Tensor) -> bool:
-        return tensor in graph.users or tensor in returned
-
-    def prune(node: Node, inputs: Tensors) -> Tensors | None:
-        if not isinstance(node.op, Scan):
-            return None
-        kept = _kept_places(node, node.op, used)
-        if len(kept) == len(node.outputs):
-            return None
-        body = node.op.body
-        leaner = Body.of(body.inputs, [body.outputs[i] for i in kept],
-                         [body.output_names[i] for i in kept], (), body.name,
-                         body.input_names)  # fmt: skip
-        op: Scan = replace(node.op, body=leaner)
-        outputs = dict(zip(kept, _applied(node, op, inputs), strict=True))
-        return tuple(outputs.get(i, old) for i, old in enumerate(node.outputs))
-
-    return rebuild(graph, prune)
-
-
-def _kept_places(node: Node, op: Scan, used: Callable[[Tensor], bool]) -> list[int]:
-    return [i for i, tensor in enumerate(node.outputs) if i < op.carries or used(tensor)]

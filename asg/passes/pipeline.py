@@ -21,6 +21,7 @@ from asg.passes.merge_loops import merge_loops
 from asg.passes.record import PassRecord
 from asg.passes.shape_rules import SHAPE_RULES
 from asg.passes.stabilise import STABILISING
+from asg.passes.sum_after_loops import sum_after_loops
 from asg.rewrite.driver import rewrite
 from asg.rewrite.rule import Rule, RuleHit
 
@@ -69,6 +70,7 @@ SIMPLIFY = RulePass("simplify", (*ALGEBRA, *SHAPE_RULES))
 STABILISE = RulePass("stabilise", STABILISING)
 MERGE_EQUAL = FunctionPass("merge_equal", merge_equal)
 MERGE_LOOPS = FunctionPass("merge_loops", merge_loops)
+SUM_AFTER_LOOPS = FunctionPass("sum_after_loops", sum_after_loops)
 REMOVE_UNUSED = FunctionPass("remove_unused", remove_unused)
 
 
@@ -144,4 +146,4 @@ def default_pipeline(target: Target, evaluate: Evaluator) -> Pipeline:
 
 def late_pipeline(evaluate: Evaluator) -> Pipeline:
     """The passes run once more after sizes have become numbers."""
-    return (SIMPLIFY, Fold(evaluate), MERGE_EQUAL, MERGE_LOOPS)
+    return (SIMPLIFY, Fold(evaluate), MERGE_EQUAL, MERGE_LOOPS, SUM_AFTER_LOOPS)

@@ -19,11 +19,14 @@ from asg.compiler.loader import load_backend
 from asg.core.graph import Graph
 from asg.passes.algebra import UNSAFE
 from asg.passes.fold import Fold
+from asg.passes.lean_loops import lean_loops
 from asg.passes.pipeline import (
     MERGE_EQUAL,
     REMOVE_UNUSED,
     SIMPLIFY,
     STABILISE,
+    SUM_AFTER_LOOPS,
+    FunctionPass,
     Pass,
     RulePass,
     lower_for,
@@ -37,6 +40,8 @@ PASSES: dict[str, Pass] = {
     "fold": Fold(evaluate),
     "merge_equal": MERGE_EQUAL,
     "remove_unused": REMOVE_UNUSED,
+    "lean_loops": FunctionPass("lean_loops", lean_loops),
+    "sum_after_loops": SUM_AFTER_LOOPS,
     "reassociate": RulePass("reassociate", REASSOCIATING_SHAPE_RULES),
     "unsafe": RulePass("unsafe", UNSAFE),
 }
