@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Literal
 
 from asg.core.errors import ConfigError
@@ -16,14 +18,60 @@ class Settings:
 
     Attributes:
         verify: when graphs are checked while compiling: after "each" pass, or at the "end".
+        threads: how many threads a step of the NumPy backend may use, see `thread_count`. Programs
+            are made for the number at the time; results depend on it in their last digits, and on
+            nothing else. How many threads BLAS uses outside of such shared work is the business
+            of its own variables, such as OPENBLAS_NUM_THREADS.
+        blas_kernels: "auto" lets the NumPy backend switch the OpenBLAS of this process, once, to
+            its AVX-512 kernels where it has overlooked that the processor has the instructions;
+            "library" leaves the choice to OpenBLAS.
     """
 
     verify: Literal["each", "end"] = "each"
+    threads: int | Literal["auto"] = "auto"
+    blas_kernels: Literal["auto", "library"] = "auto"
 
 
 settings = Settings()
 
-_CHOICES: dict[str, tuple[Any, ...]] = {"verify": ("each", "end")}
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "verify": ("each", "end"),
+    "blas_kernels": ("auto", "library"),
+}
+MOST_THREADS = 1024
+
+
+def thread_count() -> int:
+    """How many threads a step of the NumPy backend may use.
+
+    That is the setting ``threads`` when it is a number, else the environment variable ASG_THREADS,
+    else OMP_NUM_THREADS, else the number of cores that this process may use.
+
+    Raises:
+        ConfigError: the variable ASG_THREADS is no number of threads.
+
+    >>> with configure(threads=3):
+    ...     thread_count()
+    3
+    """
+    if settings.threads != "auto":
+        return settings.threads
+    return _threads_of_environment(os.environ.get("ASG_THREADS"), os.environ.get("OMP_NUM_THREADS"))
+
+
+@cache
+def _threads_of_environment(wanted: str | None, common: str | None) -> int:
+    if wanted is not None and wanted != "auto":
+        if not wanted.isdecimal() or not 1 <= int(wanted) <= MOST_THREADS:
+            raise ConfigError(
+                f"ASG_THREADS={wanted!r}; give a number from 1 to {MOST_THREADS}, or 'auto'"
+            )
+        return int(wanted)
+    if common is not None and common.isdecimal() and int(common) > 0:
+        return min(int(common), MOST_THREADS)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager
@@ -38,8 +86,7 @@ def configure(**changes: Any) -> Iterator[Settings]:
     for name, value in changes.items():
         if name not in known:
             raise ConfigError(f"no setting {name!r}; there are {', '.join(sorted(known))}")
-        if value not in _CHOICES[name]:
-            raise ConfigError(f"{name}={value!r}; choose one of {_CHOICES[name]}")
+        _check(name, value)
     before = {name: getattr(settings, name) for name in changes}
     try:
         for name, value in changes.items():
@@ -48,3 +95,14 @@ def configure(**changes: Any) -> Iterator[Settings]:
     finally:
         for name, value in before.items():
             setattr(settings, name, value)
+
+
+def _check(name: str, value: Any) -> None:
+    if name == "threads":
+        is_count = type(value) is int and 1 <= value <= MOST_THREADS
+        if not is_count and value != "auto":
+            raise ConfigError(
+                f"threads={value!r}; give a number from 1 to {MOST_THREADS}, or 'auto'"
+            )
+    elif value not in _CHOICES[name]:
+        raise ConfigError(f"{name}={value!r}; choose one of {_CHOICES[name]}")

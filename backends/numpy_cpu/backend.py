@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from asg.config import settings
 from asg.core.graph import Graph
 from asg.core.op import Op
 from asg.core.types import TensorType
 
 from . import kernels as kernels  # importing them fills the tables
+from .blas import use_best_kernels
 from .interpreter import NumpyExecutable
 from .kernel import KERNELS, VIEWS
 from .passes import PASSES
@@ -39,6 +41,8 @@ class NumpyBackend:
         Raises:
             UnsupportedOp: a node has neither kernel nor view.
         """
+        if settings.blas_kernels == "auto":
+            use_best_kernels()
         return NumpyExecutable(graph)
 
     def __repr__(self) -> str:
