@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from asg.core.graph import Graph, reachable_nodes, rebuild
 from asg.core.node import Node
+from asg.core.op import Op
 from asg.core.region import Body, substitute
 from asg.core.tensor import Tensor
 from asg.core.types import take_checks
@@ -94,8 +95,20 @@ def apply_part(
     return applied_like(node, leaner, tuple(inputs[i] for i in kept))
 
 
-def applied_like(node: Node, op: Scan, inputs: Tensors) -> Tensors:
-    """The scan in the place of ``node``, with its origin and its claims about sizes."""
+def fresh_names(prefix: str, taken: Sequence[str], count: int) -> list[str]:
+    """So many names that are not taken.
+
+    >>> fresh_names("x", ["a", "x_2"], 2)
+    ['x_3', 'x_4']
+    """
+    start = len(taken)
+    while any(f"{prefix}_{start + i}" in taken for i in range(count)):
+        start += 1
+    return [f"{prefix}_{start + i}" for i in range(count)]
+
+
+def applied_like(node: Node, op: Op, inputs: Tensors) -> Tensors:
+    """The loop in the place of ``node``, with its origin and its claims about sizes."""
     types = op.infer(*(tensor.type for tensor in inputs))
     take_checks()  # the node has them already
     return Node(op, inputs, types, node.checks, node.origin, node.lineage).outputs

@@ -15,6 +15,7 @@ from asg.core.verify import verify
 from asg.passes.algebra import ALGEBRA
 from asg.passes.dead import remove_unused
 from asg.passes.fold import Evaluator, Fold
+from asg.passes.hoist_invariants import hoist_invariants
 from asg.passes.lower import Target, lower
 from asg.passes.merge_equal import merge_equal
 from asg.passes.merge_loops import merge_loops
@@ -70,6 +71,7 @@ SIMPLIFY = RulePass("simplify", (*ALGEBRA, *SHAPE_RULES))
 STABILISE = RulePass("stabilise", STABILISING)
 MERGE_EQUAL = FunctionPass("merge_equal", merge_equal)
 MERGE_LOOPS = FunctionPass("merge_loops", merge_loops)
+HOIST_INVARIANTS = FunctionPass("hoist_invariants", hoist_invariants)
 SUM_AFTER_LOOPS = FunctionPass("sum_after_loops", sum_after_loops)
 REMOVE_UNUSED = FunctionPass("remove_unused", remove_unused)
 
@@ -146,4 +148,11 @@ def default_pipeline(target: Target, evaluate: Evaluator) -> Pipeline:
 
 def late_pipeline(evaluate: Evaluator) -> Pipeline:
     """The passes run once more after sizes have become numbers."""
-    return (SIMPLIFY, Fold(evaluate), MERGE_EQUAL, MERGE_LOOPS, SUM_AFTER_LOOPS)
+    return (
+        SIMPLIFY,
+        Fold(evaluate),
+        MERGE_EQUAL,
+        MERGE_LOOPS,
+        HOIST_INVARIANTS,
+        SUM_AFTER_LOOPS,
+    )

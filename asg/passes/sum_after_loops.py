@@ -33,7 +33,7 @@ from asg.ops.linalg import Matmul
 from asg.ops.loops import Scan
 from asg.ops.reduce import Sum
 from asg.ops.shape import BroadcastTo, ExpandDims, PermuteDims, Reshape, Squeeze
-from asg.passes.lean_loops import applied_like, lean_loops
+from asg.passes.lean_loops import applied_like, fresh_names, lean_loops
 from asg.passes.merge_equal import merge_equal
 
 Tensors = tuple[Tensor, ...]
@@ -222,7 +222,7 @@ class _Loop:
         names = [name for i, name in enumerate(body.output_names) if i not in sums]
         kept = [i for i in range(len(inputs)) if i not in sums]
         part = Body.of([body.inputs[i] for i in kept], values,
-                       [*names, *_new_names(names, len(self.stacked))], (), body.name,
+                       [*names, *fresh_names("stacked", names, len(self.stacked))], (), body.name,
                        [body.input_names[i] for i in kept])  # fmt: skip
         leaner: Scan = replace(op, body=part, carries=first - len(sums))
         outputs = applied_like(node, leaner, tuple(inputs[i] for i in kept))
@@ -289,11 +289,3 @@ def _permuted(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     if isinstance(op, PermuteDims) and tuple(op.axes[axis] for axis in axes) == (0, 1, 2):
         return x.node.inputs[0]
     return PermuteDims(axes)(x)
-
-
-def _new_names(taken: Sequence[str], count: int) -> list[str]:
-    """Names for further outputs."""
-    start = len(taken)
-    while any(f"stacked_{start + i}" in taken for i in range(count)):
-        start += 1
-    return [f"stacked_{start + i}" for i in range(count)]

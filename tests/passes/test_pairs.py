@@ -21,6 +21,7 @@ from asg.passes.algebra import UNSAFE
 from asg.passes.fold import Fold
 from asg.passes.lean_loops import lean_loops
 from asg.passes.pipeline import (
+    HOIST_INVARIANTS,
     MERGE_EQUAL,
     REMOVE_UNUSED,
     SIMPLIFY,
@@ -41,6 +42,7 @@ PASSES: dict[str, Pass] = {
     "merge_equal": MERGE_EQUAL,
     "remove_unused": REMOVE_UNUSED,
     "lean_loops": FunctionPass("lean_loops", lean_loops),
+    "hoist_invariants": HOIST_INVARIANTS,
     "sum_after_loops": SUM_AFTER_LOOPS,
     "reassociate": RulePass("reassociate", REASSOCIATING_SHAPE_RULES),
     "unsafe": RulePass("unsafe", UNSAFE),
