@@ -40,7 +40,8 @@ class Op:
     Class facts:
         name: registry name, the class name in snake_case unless given.
         category: one of CATEGORIES; decides colour and shape in pictures.
-        broadcasts: output shape is the broadcast of all operands (elementwise ops).
+        broadcasts: an elementwise op: every output element depends on the operands' elements at
+            its place alone, and the output shape is the broadcast of all operands.
         promotes: the operands that are cast to their common dtype before `infer`, as a slice.
         commutative: the first two operands may be exchanged.
         differentiable: False states that the output carries no gradient to any operand.

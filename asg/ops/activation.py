@@ -29,6 +29,7 @@ class Activation(Op, abstract=True):
     """A floating function of each element."""
 
     category: ClassVar[str] = "activation"
+    broadcasts: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> TensorType:
         return x.require_float()

@@ -30,6 +30,7 @@ class Cast(Op):
     """
 
     dtype: DType
+    broadcasts: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> TensorType:
         return x.with_dtype(self.dtype)

@@ -135,6 +135,7 @@ def greater_equal(x: Any, y: Any) -> Tensor:
 class FloatTest(Op, abstract=True):
     """A question about one number; integers are always finite."""
 
+    broadcasts: ClassVar[bool] = True
     differentiable: ClassVar[bool] = False
 
     def infer(self, x: TensorType) -> TensorType:
@@ -218,6 +219,7 @@ class LogicalXor(Logic):
 class LogicalNot(Op):
     """Not x."""
 
+    broadcasts: ClassVar[bool] = True
     differentiable: ClassVar[bool] = False
 
     def infer(self, x: TensorType) -> TensorType:
@@ -305,6 +307,7 @@ class BitwiseXor(Bitwise):
 class BitwiseInvert(Op):
     """All bits of x flipped (-x - 1 of signed integers); `logical_not` of bool."""
 
+    broadcasts: ClassVar[bool] = True
     differentiable: ClassVar[bool] = False
 
     def infer(self, x: TensorType) -> TensorType:

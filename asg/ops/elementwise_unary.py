@@ -26,12 +26,16 @@ Tensors = tuple[Tensor, ...]
 class OfNumber(Op, abstract=True):
     """A number to a number of the same dtype."""
 
+    broadcasts: ClassVar[bool] = True
+
     def infer(self, x: TensorType) -> TensorType:
         return x.require_numeric("x")
 
 
 class OfFloat(Op, abstract=True):
     """A float to a float of the same dtype."""
+
+    broadcasts: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> TensorType:
         return x.require_float("x")

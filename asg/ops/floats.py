@@ -88,6 +88,7 @@ def cbrt(x: Any) -> Tensor:
 class Signbit(Op):
     """Whether the sign of x is minus: True of -0.0, and of a NaN with the sign bit set."""
 
+    broadcasts: ClassVar[bool] = True
     differentiable: ClassVar[bool] = False
 
     def infer(self, x: TensorType) -> TensorType:

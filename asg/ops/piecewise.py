@@ -128,6 +128,7 @@ class PReLU(Activation):
     """
 
     promotes: ClassVar[slice | None] = slice(None)
+    broadcasts: ClassVar[bool] = False  # the weights lie along axis 1
 
     def infer(self, x: TensorType, weight: TensorType) -> TensorType:  # type: ignore[override]
         x.require_float()

@@ -262,6 +262,7 @@ class Polygamma(Op):
     """
 
     n: int
+    broadcasts: ClassVar[bool] = True
 
     HIGHEST: ClassVar[int] = 30
 

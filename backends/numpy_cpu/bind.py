@@ -6,7 +6,7 @@ with that memory placed in the arena like any other value, once more on the real
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -64,19 +64,33 @@ def bind(graph: Graph, reuse: bool = True) -> Program:
     Raises:
         UnsupportedOp: a node has neither kernel nor view.
     """
-    plan = make_plan(graph, reuse)
-    requests = _scratch_requests(plan)
-    if requests:
-        plan_scratch(plan, requests)
+    plan = complete_plan(graph, reuse)
     arena, state_memory = aligned_memory(plan.arena_bytes), aligned_memory(plan.state_bytes)
     arrays = {tensor: _array_of(plan, tensor, arena, state_memory) for tensor in plan.layouts}
     states = [(slot.input, arrays[graph.inputs[slot.input]]) for slot in plan.slots]
+    steps = bound_steps(plan, arrays, arena)
+    finish = _finish(plan, arrays, arena)
+    return Program(plan, arrays, states, steps, finish, state_memory)
+
+
+def complete_plan(graph: Graph, reuse: bool = True, outside: Iterable[Tensor] = ()) -> Plan:
+    """`make_plan`, with the scratch memory that kernels ask for."""
+    plan = make_plan(graph, reuse, outside)
+    requests = _scratch_requests(plan)
+    if requests:
+        plan_scratch(plan, requests)
+    return plan
+
+
+def bound_steps(
+    plan: Plan, arrays: Mapping[Tensor, Array], arena: Array
+) -> list[tuple[Node, list[Call]]]:
+    """The calls of every node that is computed, over these arrays and scratch in the arena."""
     steps = []
     for node, entry in plan.kernels.items():
         scratch = _ReservedScratch(arena, plan.scratch.get(node, ()))
         steps.append((node, _calls(node, entry, arrays, scratch)))
-    finish = _finish(plan, arrays, arena)
-    return Program(plan, arrays, states, steps, finish, state_memory)
+    return steps
 
 
 def aligned_memory(nbytes: int) -> Array:
@@ -94,7 +108,9 @@ def _array_of(plan: Plan, tensor: Tensor, arena: Array, state_memory: Array) -> 
     return layout.over(state_memory if storage.memory == STATE else arena, storage.offset)
 
 
-def _calls(node: Node, entry: Kernel, arrays: dict[Tensor, Array], scratch: Scratch) -> list[Call]:
+def _calls(
+    node: Node, entry: Kernel, arrays: Mapping[Tensor, Array], scratch: Scratch
+) -> list[Call]:
     inputs = [arrays[tensor] for tensor in node.inputs]
     outputs = [arrays[tensor] for tensor in node.outputs]
     return entry.bind(node.op, inputs, outputs, scratch)

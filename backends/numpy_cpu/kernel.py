@@ -18,7 +18,7 @@ step. Kernels of one family of ops live in ``kernels/<family>.py``, named like t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
@@ -43,7 +43,8 @@ class Scratch(Protocol):
 Binder: TypeAlias = Callable[[Any, list[Array], list[Array], Scratch], list[Call]]
 Viewer: TypeAlias = Callable[..., Array | None]
 Accepts: TypeAlias = Callable[[Any, tuple[TensorType, ...]], bool]
-InPlace: TypeAlias = bool | tuple[tuple[int, int], ...]
+Pairs: TypeAlias = tuple[tuple[int, int], ...]
+InPlace: TypeAlias = bool | Pairs | Callable[[Any], Pairs]
 B = TypeVar("B", bound=Binder)
 V = TypeVar("V", bound=Viewer)
 
@@ -61,7 +62,11 @@ class Kernel:
         """Whether output number ``output`` of ``outputs`` may share the memory of an operand."""
         if isinstance(self.inplace, bool):
             return self.inplace and outputs == 1
-        return (output, operand) in self.inplace
+        return not callable(self.inplace) and (output, operand) in self.inplace
+
+    def of(self, op: Op) -> Kernel:
+        """The row for one op: pairs that its attributes decide are worked out."""
+        return replace(self, inplace=self.inplace(op)) if callable(self.inplace) else self
 
 
 KERNELS: dict[type[Op], Kernel] = {}
@@ -87,7 +92,8 @@ def kernel(
         inplace: True promises, of a kernel with one output, that it is right even when the output
             is the same array as one or more inputs of its type: no input element is read after
             the output element at the same place was written. A tuple of (output, operand)
-            positions promises it of these pairs only, all at once, the operands being distinct.
+            positions promises it of these pairs only, all at once, the operands being distinct; a
+            function of the op gives them where they depend on its attributes.
         accepts: ``(op, operand types) -> bool`` when the kernel serves only some cases; the others
             are decomposed. The types may still be symbolic.
         wants_scratch: False promises that the function asks for no scratch memory: it is then

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from asg.passes.fuse import Fuse
 from asg.passes.pipeline import Pipeline
 
-PASSES: Pipeline = ()
+SMALLEST_FUSED = 65536
+"""Elements. Chains over fewer stay in the second-level cache by themselves."""
+
+PASSES: Pipeline = (Fuse(SMALLEST_FUSED),)

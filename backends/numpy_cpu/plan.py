@@ -11,7 +11,7 @@ Decided in this order, everything by exact liveness over ``graph.nodes``:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ from asg.core.tensor import Tensor
 from .kernel import Array, Kernel
 from .layout import Layouts, kernel_of, nbytes_of, resolve_layouts
 
-ARENA, STATE, CONSTANT = "arena", "state", "constant"
+ARENA, STATE, CONSTANT, OUTSIDE = "arena", "state", "constant", "outside"
 
 
 @dataclass(eq=False, slots=True)
@@ -42,7 +42,7 @@ class Storage:
     """A piece of memory that one owner after the other occupies.
 
     Attributes:
-        memory: `ARENA` or `STATE`.
+        memory: `ARENA`, `STATE`, or `OUTSIDE` for what whoever binds the plan provides.
         first: when its first occupant appears.
         last: when its last occupant is last read.
         reserved: of a variable, the position at which its next value is written into it.
@@ -142,11 +142,12 @@ def _holder(array: Array) -> Array:
     return array
 
 
-def make_plan(graph: Graph, reuse: bool = True) -> Plan:
+def make_plan(graph: Graph, reuse: bool = True, outside: Iterable[Tensor] = ()) -> Plan:
     """Plan a specialised, lowered graph.
 
     With ``reuse=False`` every value keeps its own memory to the end and states are ordinary
-    inputs: the plan for looking at all intermediate values.
+    inputs: the plan for looking at all intermediate values. Inputs and computed values ``outside``
+    lie in memory that is not planned here.
     """
     layouts = resolve_layouts(graph)
     owners = {tensor: layout.owner for tensor, layout in layouts.items()}
@@ -157,6 +158,8 @@ def make_plan(graph: Graph, reuse: bool = True) -> Plan:
     slots = graph.state if reuse else ()
     plan = Plan(graph, layouts, _kernels(graph, layouts), life, slots)
     _give_states_memory(plan)
+    for tensor in outside:
+        plan.storages[tensor] = Storage(OUTSIDE, nbytes_of(tensor), BEFORE, plan.end)
     if reuse:
         _write_states_in_place(plan)
     _give_values_memory(plan, reuse)
@@ -166,7 +169,7 @@ def make_plan(graph: Graph, reuse: bool = True) -> Plan:
 
 def _kernels(graph: Graph, layouts: Layouts) -> dict[Node, Kernel]:
     return {
-        node: kernel_of(node)
+        node: kernel_of(node).of(node.op)
         for node in graph.nodes
         if not node.op.is_placeholder
         and layouts[node.outputs[0]].owner is node.outputs[0]

@@ -19,6 +19,7 @@ from asg.compiler.loader import load_backend
 from asg.core.graph import Graph
 from asg.passes.algebra import UNSAFE
 from asg.passes.fold import Fold
+from asg.passes.fuse import Fuse
 from asg.passes.lean_loops import lean_loops
 from asg.passes.pipeline import (
     HOIST_INVARIANTS,
@@ -46,6 +47,7 @@ PASSES: dict[str, Pass] = {
     "sum_after_loops": SUM_AFTER_LOOPS,
     "reassociate": RulePass("reassociate", REASSOCIATING_SHAPE_RULES),
     "unsafe": RulePass("unsafe", UNSAFE),
+    "fuse": Fuse(4),
 }
 LOWER = (lower_for(load_backend("numpy")),)
 FOLDER = Path(__file__).parent / "pairs"
