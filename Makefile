@@ -59,8 +59,8 @@ lint: .venv/ready-dev  ## ruff and mypy
 	@status=0; for check in 'ruff check' 'mypy'; do \
 	echo "$$check"; .venv/bin/python -m $$check || status=1; done; exit $$status
 
-bench: .venv/ready-jax  ## time the training step
-	.venv/bin/python benchmarks/digits_step.py $(ARGS)
+bench: .venv/ready-jax  ## time training steps, inference and compilation
+	.venv/bin/python -m benchmarks $(ARGS)
 
 lock:  ## write requirements/*.txt anew from pyproject.toml (needs uv)
 	sh scripts/lock.sh

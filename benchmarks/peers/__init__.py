@@ -1,0 +1,63 @@
+"""The peers by name: which library each needs, and which function makes its step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from benchmarks.networks import Stack
+from benchmarks.workload import Step, Workload
+
+
+def anything(workload: Workload) -> bool:
+    """Every workload."""
+    return True
+
+
+def images(workload: Workload) -> bool:
+    """Workloads whose examples are images."""
+    return isinstance(workload.network, Stack) and workload.network.convolves
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One program for every workload.
+
+    Attributes:
+        module: of `benchmarks.peers`, with a function ``make(workload, **options)``.
+        library: what must be installed, and is imported before anything is timed.
+        options: of ``make``.
+        runs: which workloads it has a program for.
+    """
+
+    module: str
+    library: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    runs: Callable[[Workload], bool] = anything
+
+    @property
+    def installed(self) -> bool:
+        """Whether its library is."""
+        return find_spec(self.library) is not None
+
+    def load(self) -> Callable[[Workload], Step]:
+        """Import the library; the function that makes the step."""
+        import_module(self.library)
+        make = import_module(f"benchmarks.peers.{self.module}").make
+        return partial(make, **self.options)
+
+
+PEERS = {
+    "asg_numpy": Peer("asg_peer", "numpy"),
+    "asg_jax": Peer("asg_peer", "jax", {"backend": "jax"}),
+    "torch": Peer("torch_peer", "torch"),
+    "torch_nchw": Peer("torch_peer", "torch", {"layout": "contiguous_format"}, images),
+    "torch_compile": Peer("torch_peer", "torch", {"compiled": True}),
+    "jax": Peer("jax_peer", "jax"),
+}
+# Those that are measured when none are named; compiling with torch takes up to a minute a workload.
+DEFAULT = ("asg_numpy", "asg_jax", "torch", "jax")
