@@ -14,6 +14,12 @@ Kernel = Callable[..., Any]
 K = TypeVar("K", bound=Kernel)
 
 KERNELS: dict[type[Op], Kernel] = {}
+ORDERED: dict[type[Op], Kernel] = {}
+"""Kernels for values whose axes are held in another order (see order.py).
+
+Of windows: ``function(op, spatial, *arrays)`` with the places of the axes that windows move along.
+Of convolutions: `kernels.convolution.conv_ordered`.
+"""
 
 
 def kernel(*op_classes: type[Op]) -> Callable[[K], K]:

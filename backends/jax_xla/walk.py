@@ -12,11 +12,13 @@ from asg.core.errors import KernelError, UnsupportedOp
 from asg.core.explain import made_by
 from asg.core.graph import Graph
 from asg.core.node import Node
+from asg.core.op import Op
 from asg.core.region import with_bodies
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType
 
 from .kernel import KERNELS
+from .order import Held, logical, run_moved
 
 
 def run_graph(
@@ -31,15 +33,20 @@ def run_graph(
         UnsupportedOp: an op without kernel; the graph was not lowered for this backend.
         KernelError: a kernel returned another number of values, dtype or shape than `infer` says.
     """
-    values = dict(given or {})
+    values: dict[Tensor, Held] = dict(given or {})
     values.update(zip(graph.inputs, arrays, strict=True))
     for position, node in enumerate(graph.nodes):
         if not node.op.is_placeholder and node.outputs[0] not in values:
             operands = [values[tensor] for tensor in node.inputs]
             with jax.named_scope(node_label(position, node)):
-                results = run_node(node, operands)
+                results = _run(node, operands)
             values.update(zip(node.outputs, results, strict=True))
-    return [values[tensor] for tensor in graph.outputs]
+    return [logical(values[tensor]) for tensor in graph.outputs]
+
+
+def _run(node: Node, operands: Sequence[Held]) -> tuple[Held, ...]:
+    results = run_moved(node, operands, _run_kernel)
+    return run_node(node, [*map(logical, operands)]) if results is None else results
 
 
 def node_label(position: int, node: Node) -> str:
@@ -54,23 +61,29 @@ def node_label(position: int, node: Node) -> str:
 
 def run_node(node: Node, operands: Sequence[Any]) -> tuple[Any, ...]:
     """The checked results of one kernel."""
-    function = KERNELS.get(type(node.op))
+    return _run_kernel(node, node.op, operands, [output.type for output in node.outputs])
+
+
+def _run_kernel(
+    node: Node, op: Op, operands: Sequence[Any], expected: Sequence[TensorType]
+) -> tuple[Any, ...]:
+    function = KERNELS.get(type(op))
     if function is None:
         raise UnsupportedOp(
-            f"backend 'jax' has no kernel for {node.op} ({made_by(node.outputs[0])}); "
+            f"backend 'jax' has no kernel for {op} ({made_by(node.outputs[0])}); "
             "lower the graph for this backend first, as asg.compile does"
         )
     try:
-        returned = function(node.op, *operands)
+        returned = function(op, *operands)
     except Exception as error:
         types = ", ".join(str(tensor.type) for tensor in node.inputs)
-        error.add_note(f"in the JAX kernel of {node.op} for ({types}), {made_by(node.outputs[0])}")
+        error.add_note(f"in the JAX kernel of {op} for ({types}), {made_by(node.outputs[0])}")
         raise
     results = returned if isinstance(returned, tuple) else (returned,)
     if len(results) != len(node.outputs):
         raise _broken(node, f"returned {len(results)} values, {len(node.outputs)} are needed")
-    pairs = zip(node.outputs, results, strict=True)
-    return tuple(_exactly(node, output.type, result) for output, result in pairs)
+    pairs = zip(expected, results, strict=True)
+    return tuple(_exactly(node, each, result) for each, result in pairs)
 
 
 def _exactly(node: Node, expected: TensorType, result: Any) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,20 +17,35 @@ from asg.core.dtype import as_dtype, iinfo
 from asg.ops import window_reductions as ops
 from asg.ops.windows import Axis, taps
 
-from ..kernel import kernel
+from ..kernel import ORDERED, kernel
 
 WRITTEN_OUT = 16
 
+Spatial = Sequence[int]
+F = TypeVar("F", bound=Callable[..., jax.Array])
 
-@kernel(ops.WindowSum)
-def window_sum(op: ops.WindowSum, x: jax.Array) -> jax.Array:
+
+
+def ordered(op_class: type[ops.WindowOp]) -> Callable[[F], F]:
+    """Register ``function(op, spatial, *arrays)`` in both tables: in order, spatial is 2, 3, ..."""
+
+    def register(function: F) -> F:
+        ORDERED[op_class] = function
+        kernel(op_class)(lambda op, *arrays: function(op, range(2, arrays[0].ndim), *arrays))
+        return function
+
+    return register
+
+
+@ordered(ops.WindowSum)
+def window_sum(op: ops.WindowSum, spatial: Spatial, x: jax.Array) -> jax.Array:
     wide = _widened(x)
-    return _axis_by_axis(jax.lax.add, 0, op.axes(), wide).astype(x.dtype)
+    return _axis_by_axis(jax.lax.add, 0, op.axes(), spatial, wide).astype(x.dtype)
 
 
-@kernel(ops.MaxPool)
-def max_pool(op: ops.MaxPool, x: jax.Array) -> jax.Array:
-    return _axis_by_axis(jax.lax.max, _lowest(x), op.axes(), x)
+@ordered(ops.MaxPool)
+def max_pool(op: ops.MaxPool, spatial: Spatial, x: jax.Array) -> jax.Array:
+    return _axis_by_axis(jax.lax.max, _lowest(x), op.axes(), spatial, x)
 
 
 def _widened(x: jax.Array) -> jax.Array:
@@ -42,25 +57,33 @@ def _lowest(x: jax.Array) -> int | float:
     return -np.inf if dtype.is_float else iinfo(dtype).min
 
 
+def _sizes(x: jax.Array, spatial: Spatial) -> tuple[int, ...]:
+    return tuple(x.shape[place] for place in spatial)
+
+
 def _axis_by_axis(
-    combine: Callable[..., Any], initial: float, axes: Sequence[Axis], x: jax.Array
+    combine: Callable[..., Any],
+    initial: float,
+    axes: Sequence[Axis],
+    spatial: Spatial,
+    x: jax.Array,
 ) -> jax.Array:
-    places = [axis.places(size) for axis, size in zip(axes, x.shape[2:], strict=True)]
-    x = _padded(x, axes, initial)
-    for number, (axis, count) in enumerate(zip(axes, places, strict=True), start=2):
-        x = _along(combine, initial, axis, number, int(count), x)
+    counts = [axis.places(n) for axis, n in zip(axes, _sizes(x, spatial), strict=True)]
+    x = _padded(x, axes, spatial, initial)
+    for place, axis, count in zip(spatial, axes, counts, strict=True):
+        x = _along(combine, initial, axis, place, int(count), x)
     return x
 
 
 def _along(
-    combine: Callable[..., Any], initial: float, axis: Axis, number: int, count: int, x: jax.Array
+    combine: Callable[..., Any], initial: float, axis: Axis, place: int, count: int, x: jax.Array
 ) -> jax.Array:
     window = int(axis.window)
     if window <= WRITTEN_OUT:
-        return reduce(combine, [_slice(x, axis, number, count, k) for k in range(window)])
+        return reduce(combine, [_slice(x, axis, place, count, k) for k in range(window)])
     every = [1] * x.ndim
     size, stride, apart = (list(every) for _ in range(3))
-    size[number], stride[number], apart[number] = window, axis.stride, axis.dilation
+    size[place], stride[place], apart[place] = window, axis.stride, axis.dilation
     start = jnp.asarray(initial, x.dtype)
     reduced: jax.Array = jax.lax.reduce_window(
         x, start, combine, size, stride, "VALID", window_dilation=apart
@@ -68,69 +91,76 @@ def _along(
     return reduced
 
 
-def _slice(x: jax.Array, axis: Axis, number: int, count: int, k: int) -> jax.Array:
+def _slice(x: jax.Array, axis: Axis, place: int, count: int, k: int) -> jax.Array:
     first = k * axis.dilation
     last = first + (count - 1) * axis.stride + 1
-    return jax.lax.slice_in_dim(x, first, last, axis.stride, number)
+    return jax.lax.slice_in_dim(x, first, last, axis.stride, place)
 
 
-def _padded(x: jax.Array, axes: Sequence[Axis], value: float) -> jax.Array:
-    widths = [(int(a.padding[0]), int(a.padding[1]), a.input_dilation - 1) for a in axes]
-    return jax.lax.pad(x, jnp.asarray(value, x.dtype), [(0, 0, 0), (0, 0, 0), *widths])
+def _padded(x: jax.Array, axes: Sequence[Axis], spatial: Spatial, value: float) -> jax.Array:
+    widths = [(0, 0, 0)] * x.ndim
+    for place, axis in zip(spatial, axes, strict=True):
+        widths[place] = (int(axis.padding[0]), int(axis.padding[1]), axis.input_dilation - 1)
+    return jax.lax.pad(x, jnp.asarray(value, x.dtype), widths)
 
 
 def _elements(
-    op: ops.WindowOp, x: jax.Array, places: tuple[int, ...]
+    op: ops.WindowOp, spatial: Spatial, x: jax.Array, counts: tuple[int, ...]
 ) -> Iterator[tuple[int, jax.Array]]:
     """Of each window element: its number and what all windows have there."""
     axes = op.axes()
-    padded = _padded(x, axes, 0)
+    padded = _padded(x, axes, spatial, 0)
     for number, index in enumerate(np.ndindex(op.window)):
         part = padded
         for along, k in enumerate(index):
-            part = _slice(part, axes[along], along + 2, places[along], k)
+            part = _slice(part, axes[along], spatial[along], counts[along], k)
         yield number, part
 
 
-@kernel(ops.WindowFind)
-def window_find(op: ops.WindowFind, x: jax.Array, y: jax.Array) -> jax.Array:
+@ordered(ops.WindowFind)
+def window_find(op: ops.WindowFind, spatial: Spatial, x: jax.Array, y: jax.Array) -> jax.Array:
     dtype = ops.number_dtype(op.window).numpy
     found = jnp.full(y.shape, ops.none_of(op.window), dtype)
-    meetings = [to for _, to, _ in taps(op.axes(), x.shape[2:])]
-    for number, part in reversed(list(_elements(op, x, y.shape[2:]))):
+    counts = _sizes(y, spatial)
+    meetings = [to for _, to, _ in taps(op.axes(), _sizes(x, spatial))]
+    for number, part in reversed(list(_elements(op, spatial, x, counts))):
         hit = part == y
         if jnp.issubdtype(x.dtype, jnp.floating):
             hit |= part != part
-        inside = np.zeros(y.shape[2:], np.bool_)
+        inside = np.zeros(counts, np.bool_)
         inside[meetings[number]] = True
-        found = jnp.where(hit & inside, jnp.asarray(number, dtype), found)
+        if not inside.all():
+            hit &= jax.lax.broadcast_in_dim(inside, y.shape, tuple(spatial))
+        found = jnp.where(hit, jnp.asarray(number, dtype), found)
     return found
 
 
-@kernel(ops.WindowSelect)
-def window_select(op: ops.WindowSelect, x: jax.Array, chosen: jax.Array) -> jax.Array:
+@ordered(ops.WindowSelect)
+def window_select(
+    op: ops.WindowSelect, spatial: Spatial, x: jax.Array, chosen: jax.Array
+) -> jax.Array:
     selected = jnp.zeros(chosen.shape, x.dtype)
-    for number, part in _elements(op, x, chosen.shape[2:]):
+    for number, part in _elements(op, spatial, x, _sizes(chosen, spatial)):
         selected = jnp.where(chosen == number, part, selected)
     return selected
 
 
-@kernel(ops.WindowPlace)
-def window_place(op: ops.WindowPlace, y: jax.Array, chosen: jax.Array) -> jax.Array:
+@ordered(ops.WindowPlace)
+def window_place(
+    op: ops.WindowPlace, spatial: Spatial, y: jax.Array, chosen: jax.Array
+) -> jax.Array:
     wide = _widened(y)
     zero = jnp.zeros((), wide.dtype)
-    total = jnp.zeros((*y.shape[:2], *op.sizes), wide.dtype)
+    sizes = dict(zip(spatial, map(int, op.sizes), strict=True))
+    total = jnp.zeros([sizes.get(i, n) for i, n in enumerate(y.shape)], wide.dtype)
     if y.size == 0:
         return total.astype(y.dtype)
     for number, index in enumerate(np.ndindex(op.window)):
-        widths = [
-            _around(axis, k, count, int(size))
-            for axis, k, count, size in zip(
-                op.axes(), index, y.shape[2:], op.sizes, strict=True
-            )
-        ]  # fmt: skip
+        widths = [(0, 0, 0)] * y.ndim
+        for place, axis, k in zip(spatial, op.axes(), index, strict=True):
+            widths[place] = _around(axis, k, y.shape[place], sizes[place])
         part = jnp.where(chosen == number, wide, zero)
-        total = total + jax.lax.pad(part, zero, [(0, 0, 0), (0, 0, 0), *widths])
+        total = total + jax.lax.pad(part, zero, widths)
     return total.astype(y.dtype)
 
 
