@@ -54,7 +54,7 @@ class StepBuilder:
         self._skip_nonfinite = skip_nonfinite
 
     def __call__(self, **batch: Any) -> Graph:
-        """The step for a batch of these types.
+        """The step for a batch of these types; every name is an input, used or not.
 
         Args:
             batch: for every input a shape (float32), a (shape, dtype) pair, a TensorType, or a
@@ -70,7 +70,9 @@ class StepBuilder:
                 self._update(outputs["loss"], _trained_with(self._model, trace.touched))
             if self._skip_nonfinite:
                 outputs = {**outputs, "finite": _guard(trace, outputs["loss"])}
-            return trace.close(outputs, "train_step" if training else "eval_step")
+            return trace.close(
+                outputs, "train_step" if training else "eval_step", feeds.values()
+            )
 
 
 def _guard(trace: StateTrace, loss: Tensor) -> Tensor:

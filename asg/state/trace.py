@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
@@ -107,8 +107,16 @@ class StateTrace:
         """Every variable read or written, in order."""
         return tuple(self._current)
 
-    def close(self, outputs: Mapping[str, Any], name: str = "step") -> Graph:
+    def close(
+        self, outputs: Mapping[str, Any], name: str = "step", feeds: Iterable[Tensor] = ()
+    ) -> Graph:
         """The pure graph: inputs and states in, outputs and next states out.
+
+        Args:
+            outputs: the results by name.
+            name: of the graph.
+            feeds: inputs it has in any case and first, in this order: whoever calls it gives them,
+                also those that no result depends on.
 
         Raises:
             StateError: the outputs reach no placeholder or variable names collide.
@@ -116,12 +124,13 @@ class StateTrace:
         results = {key: as_tensor(leaf) for key, leaf in flatten(dict(outputs)).items()}
         written = {v: value for v, value in self._current.items() if value is not v.leaf}
         found = placeholders((*results.values(), *written.values()))
-        feeds = [tensor for tensor in found if not is_state(tensor)]
+        declared = [t for t in feeds if t.node.op.is_placeholder and not is_state(t)]
+        given = dict.fromkeys([*declared, *(t for t in found if not is_state(t))])
         states = _states(found, written)
-        slots = _slots(states, written, len(feeds), len(results))
+        slots = _slots(states, written, len(given), len(results))
         names = [*results, *(f"next:{variable.name}" for variable in written)]
         return Graph.of(
-            [*feeds, *(variable.leaf for variable in states)],
+            [*given, *(variable.leaf for variable in states)],
             [*results.values(), *written.values()],
             names, slots, name,
         )  # fmt: skip

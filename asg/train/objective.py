@@ -110,13 +110,14 @@ class Objective:
         """The gradient of the loss by every trainable parameter, as in a training step that changes
         nothing.
         """
-        *feeds, target = [make_input(name, of.shape, of.dtype) for name, of in inputs.items()]
+        given = [make_input(name, of.shape, of.dtype) for name, of in inputs.items()]
+        *feeds, target = given
         with StateTrace(training=True) as trace:
             _, loss = self._loss(feeds, target)
             trained = {name: v.leaf for name, v in self.parameters().items() if v.trainable}
             found = grad(loss, trained)
             trace.keep_unless(as_tensor(False))
-            return trace.close(found, "gradients")
+            return trace.close(found, "gradients", given)
 
     def predicting(self, inputs: Mapping[str, TensorType]) -> Graph:
         """The network's result in evaluation mode; the nest of its leaves is `prediction`."""
@@ -125,7 +126,7 @@ class Objective:
             result = self.net(*feeds.values())
             leaves = flatten(result)
             names = {f"prediction{i}": as_tensor(leaf) for i, leaf in enumerate(leaves.values())}
-            graph = trace.close(names, "predict")
+            graph = trace.close(names, "predict", feeds.values())
         counter = iter(names)
         self.prediction = map_tree(lambda _: next(counter), result)
         return graph

@@ -128,6 +128,37 @@ def test_several_inputs_by_name() -> None:
     assert fitted.graph().input_names[:3] == ("left", "right", "wanted")
 
 
+class First(nn.Module):
+    """Its second input is declared, fed, and has no effect."""
+
+    def __init__(self) -> None:
+        self.fc = nn.Linear(3, 1)
+
+    def __call__(self, x: asg.Tensor, unused: asg.Tensor) -> asg.Tensor:
+        return self.fc(x)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_an_input_that_the_loss_does_not_reach_is_fed_like_the_others(
+    backend: str, tmp_path: Path
+) -> None:
+    x, y = examples()
+    wanted = y[:, None].astype(np.float32)
+    both = asg.Model(First(), "mse", optim.sgd(0.1), backend=backend)
+    alone = asg.Model(nn.Sequential(fc=nn.Linear(3, 1)), "mse", optim.sgd(0.1), backend=backend)
+    found, expected = both.fit((x, -x, wanted), 2), alone.fit((x, wanted), 2)
+    assert found.history == expected.history
+    assert both.graph().input_names[:3] == ("x0", "x1", "y")
+    assert both.evaluate((x, -x, wanted)) == alone.evaluate((x, wanted))
+    assert both.gradients(x, x, wanted).keys() == {"fc.weight", "fc.bias"}
+    np.testing.assert_array_equal(both.predict(x, x), alone.predict(x))
+    both.export_for_inference(tmp_path / "first")
+    loaded = asg.train.load_for_inference(tmp_path / "first", backend)
+    np.testing.assert_array_equal(loaded.predict(x, x), alone.predict(x))
+    with pytest.raises(FeedError, match="'x1' axis 1 has size 2, expected 3"):
+        both.train_on_batch(x, x[:, :2], wanted)
+
+
 @pytest.mark.parametrize("prefetch", [0, 2])
 def test_a_loader_that_changes_its_batches(prefetch: int) -> None:
     """The step is built for what the loop gives, not for what the loader reads."""
