@@ -90,6 +90,8 @@ def _new_folder(config: TrainConfig, out: str) -> RunFolder:
 class _Keeper(Callback):
     """Moves the bar, saves a checkpoint at the end and at Ctrl-C, and then leaves."""
 
+    last = True  # behind the saver: a step is not saved twice
+
     def __init__(
         self, saver: SaveCheckpoints, advance: Callable[[int, int], None], check: Callable[[], None]
     ) -> None:
@@ -190,6 +192,7 @@ class _Continue(Callback):
         self._training, self._folder = training, folder
 
     def on_train_begin(self, fit: Fit) -> None:
+        self._folder.remove_leftovers()
         self._folder.write_history(self._training.history)
         self._folder.write_config(self._training.config)
 

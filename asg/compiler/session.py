@@ -49,6 +49,7 @@ class Session:
         self._order = [next(states if i in held else feeds) for i in range(len(graph.inputs))]
         self._results = executable.result_positions
         self._programs: dict[Key, BackendExecutable] = {}
+        self._first: dict[str, Executable | None] = {}
 
     def __call__(self, *args: Any, **feeds: Any) -> dict[str, Array]:
         """Run one step.
@@ -131,8 +132,10 @@ class Session:
         """
         if role not in ROLES:
             raise OperandError(f"role {role!r} is not one of {', '.join(ROLES)}")
+        if role not in self._first:
+            self._first[role] = _initialiser(self.executable, role)
         store = self._own if role in OWN_ROLES else self._store
-        store.update(_first_values(self.executable, role, seed))
+        store.update(_drawn(self._first[role], seed))
 
     def state_dict(self, role: str | None = None) -> dict[str, np.ndarray[Any, Any]]:
         """Copies of the state as NumPy arrays by name, all or of one role ("parameter").
@@ -214,11 +217,19 @@ def _cells(executable: Executable, role: str) -> dict[str, Any]:
 
 
 def _first_values(executable: Executable, role: str, seed: int) -> dict[str, Array]:
-    """Of the variables of a role alone, by the part of the init graph that makes them."""
+    """Of the variables of a role alone."""
+    return _drawn(_initialiser(executable, role), seed)
+
+
+def _initialiser(executable: Executable, role: str) -> Executable | None:
+    """The part of the init graph that makes the variables of a role; None when there are none."""
     names = list(_cells(executable, role))
     if not names:
-        return {}
+        return None
     init = init_step(executable.graph)
     values = [init.outputs[init.output_names.index(name)] for name in names]
-    part = Graph.of(init.inputs, values, names, (), init.name)
-    return compile(part, executable.backend)(key=key_words(seed))
+    return compile(Graph.of(init.inputs, values, names, (), init.name), executable.backend)
+
+
+def _drawn(initialiser: Executable | None, seed: int) -> dict[str, Array]:
+    return {} if initialiser is None else initialiser(key=key_words(seed))

@@ -8,6 +8,7 @@ start after a power cut, sees the old file or the new one, never half of one.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -40,6 +41,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise FileError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporary_files(path: str | os.PathLike[str]) -> None:
+    """Remove what processes that were killed while they were `replacing` ``path`` left beside it.
+
+    For whoever alone writes ``path``: another writer's temporary file would go as well.
+    """
+    target = Path(os.path.realpath(path))
+    pattern = re.compile(re.escape(f".{target.name}.") + r"[0-9a-f]{8}\.tmp")
+    if target.parent.is_dir():
+        for entry in target.parent.iterdir():
+            if pattern.fullmatch(entry.name):
+                entry.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -24,9 +24,12 @@ class Callback:
     Attributes:
         guards: True for one that needs steps which change nothing when they are not finite, and
             which tell so by the result "finite".
+        last: True for one that is called after the others, wherever it stands in the list, since
+            it vouches for what they have done.
     """
 
     guards: ClassVar[bool] = False
+    last: ClassVar[bool] = False
 
     def on_train_begin(self, fit: Fit) -> None:
         """Before the first step, also of a resumed training."""
@@ -55,8 +58,8 @@ class Callback:
 
 
 def require_callbacks(callbacks: Sequence[Any]) -> tuple[Callback, ...]:
-    """The callbacks, each of which is one."""
+    """The callbacks, each of which is one, in the order they are called in."""
     for each in callbacks:
         if not isinstance(each, Callback):
             raise OperandError(f"callbacks are instances of asg.train.Callback, got {each!r}")
-    return tuple(callbacks)
+    return tuple(sorted(callbacks, key=lambda each: each.last))

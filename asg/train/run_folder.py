@@ -13,6 +13,8 @@ from typing import Any
 from asg.core.errors import ConfigError, FileError
 from asg.core.graph import Graph
 from asg.io import save_arrays, write_text
+from asg.io.atomic import remove_temporary_files
+from asg.train.callbacks.json_lines import append_line, as_line
 from asg.train.config import TrainConfig, as_values, configured
 from asg.train.config_file import config_text, read_values
 from asg.train.curves import curves_svg
@@ -73,15 +75,12 @@ class RunFolder:
         Raises:
             FileError: the system refuses.
         """
-        line = json.dumps(asdict(epoch), allow_nan=False) + "\n"
-        path = self.path / HISTORY
-        try:
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+        append_line(self.path / HISTORY, asdict(epoch))
+
+    def remove_leftovers(self) -> None:
+        """Remove what a run that was killed while it wrote left beside its files."""
+        for name in (CONFIG, HISTORY, CURVES, MODEL, STEP):
+            remove_temporary_files(self.path / name)
 
     def read_config(self) -> TrainConfig:
         """The configuration of the run.
@@ -123,8 +122,7 @@ class RunFolder:
 
     def write_history(self, epochs: Sequence[Epoch]) -> None:
         """The history anew, with these epochs alone: a resumed run goes on behind them."""
-        lines = [json.dumps(asdict(epoch), allow_nan=False) + "\n" for epoch in epochs]
-        write_text(self.path / HISTORY, "".join(lines))
+        write_text(self.path / HISTORY, "".join(as_line(asdict(epoch)) for epoch in epochs))
 
     def write_step(self, graph: Graph) -> None:
         """The picture of the training step.

@@ -81,14 +81,15 @@ def test_a_session_may_be_reset_by_role() -> None:
     step = asg.train_step(model, loss=nn.cross_entropy, optimizer=optim.sgd(0.1, momentum=0.9))
     session = asg.compile(step(**BATCH)).start(seed=3)
     first = session.state_dict()
-    session(x=X, y=Y)
-    session.reset("optimizer")
-    held = session.state_dict()
-    assert not held["optimizer.momentum.buffer.weight"].any()
-    assert not np.array_equal(held["weight"], first["weight"])
-    session.reset("parameter", seed=3)
-    for name, array in session.state_dict().items():
-        np.testing.assert_array_equal(array, first[name])
+    for _ in range(2):  # what was handed out before is not the array that steps write to
+        session(x=X, y=Y)
+        session.reset("optimizer")
+        held = session.state_dict()
+        assert not held["optimizer.momentum.buffer.weight"].any()
+        assert not np.array_equal(held["weight"], first["weight"])
+        session.reset("parameter", seed=3)
+        for name, array in session.state_dict().items():
+            np.testing.assert_array_equal(array, first[name])
     session.reset()  # has no metrics
     with pytest.raises(OperandError, match="role 'metrics' is not one of"):
         session.reset("metrics")

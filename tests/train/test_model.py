@@ -222,6 +222,8 @@ class Interrupted(Exception):
 
 
 class StopAt(Callback):
+    last = True  # after the checkpoint of the step
+
     def __init__(self, step: int) -> None:
         self.step = step
 

@@ -23,7 +23,8 @@ class SaveCheckpoints(Callback):
     A checkpoint holds every array of the training step (parameters, statistics, optimizer,
     random keys, counters of metrics) and where the data and the callbacks stand, so that
     ``model.fit(..., resume=folder)`` goes on as if it had never been interrupted, also in the
-    middle of an epoch.
+    middle of an epoch. It is written after the other callbacks had their turn: a log may be ahead
+    of the newest checkpoint when the process is killed, never behind it.
 
     Attributes:
         checkpoints: the folder.
@@ -31,6 +32,8 @@ class SaveCheckpoints(Callback):
     Raises:
         OperandError: a count that is not positive.
     """
+
+    last = True
 
     def __init__(
         self,

@@ -10,6 +10,16 @@ from typing import Any
 
 from asg.core.errors import FileError
 from asg.io import write_text
+from asg.io.atomic import remove_temporary_files
+
+
+def as_line(facts: Mapping[str, Any]) -> str:
+    """The JSON object and the end of its line.
+
+    >>> as_line({"step": 3})
+    '{"step": 3}\\n'
+    """
+    return json.dumps(facts, allow_nan=False) + "\n"
 
 
 def append_line(path: Path, facts: Mapping[str, Any]) -> None:
@@ -18,9 +28,10 @@ def append_line(path: Path, facts: Mapping[str, Any]) -> None:
     Raises:
         FileError: the system refuses.
     """
+    line = as_line(facts)
     try:
         with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(facts, allow_nan=False) + "\n")
+            file.write(line)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -33,6 +44,7 @@ def cut_after(path: Path, step: int) -> None:
     Raises:
         FileError: the file cannot be read, or written anew.
     """
+    remove_temporary_files(path)
     if not path.exists():
         return
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from asg.io import write_text
 from asg.io.arrays import PathLike
+from asg.io.atomic import remove_temporary_files
 from asg.train.callback import Callback
 from asg.train.callbacks.json_lines import append_line, cut_after
 
@@ -25,6 +26,9 @@ class CsvLogger(Callback):
     def __init__(self, path: PathLike) -> None:
         """``path`` is replaced."""
         self.path = Path(path)
+
+    def on_train_begin(self, fit: Fit) -> None:
+        remove_temporary_files(self.path)
 
     def on_epoch_recorded(self, fit: Fit) -> None:
         history = fit.history.history
