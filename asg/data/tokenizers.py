@@ -96,9 +96,15 @@ class CharacterTokenizer:
         return "".join(self.characters[number] for number in numbers.tolist())
 
     def save(self, file: Any) -> None:
-        """Write the vocabulary as JSON."""
+        """Write the vocabulary as JSON, atomically.
+
+        Raises:
+            FileError: the system refuses.
+        """
+        from asg.io.atomic import write_text  # not with the package, whose weights know graphs
+
         content = {"format": FORMAT, "characters": self.characters, "unknown": self.unknown}
-        Path(file).write_text(json.dumps(content), encoding="utf-8")
+        write_text(file, json.dumps(content))
 
     @classmethod
     def load(cls, file: Any) -> CharacterTokenizer:

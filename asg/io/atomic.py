@@ -75,6 +75,51 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def append_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """``content`` at the end of a file, new or old; on disk when this returns.
+
+    A file that cannot take all of it is cut back to what it was.
+
+    Raises:
+        FileError: the system refuses.
+    """
+    new = not os.path.exists(path)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            _append(descriptor, content)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if new:
+            Path(path).unlink(missing_ok=True)
+        raise FileError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from error
+
+
+def _append(descriptor: int, content: bytes) -> None:
+    size = os.fstat(descriptor).st_size
+    try:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """A folder, with those above it; one that is there stays.
+
+    Raises:
+        FileError: the system refuses.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make {os.fspath(path)}: {error.strerror or error}") from error
+
+
 def _flush(path: Path) -> None:
     with open(path, "r+b") as file:
         os.fsync(file.fileno())

@@ -19,7 +19,7 @@ import numpy as np
 
 from asg.core.errors import FileError, OperandError
 from asg.io.arrays import PathLike, load_arrays, save_arrays
-from asg.io.atomic import remove_folder, remove_leftovers, replacing_folder
+from asg.io.atomic import make_folder, remove_folder, remove_leftovers, replacing_folder
 from asg.io.manifest import Manifest
 
 VERSION = 1
@@ -59,10 +59,7 @@ def write_checkpoint(
         OperandError: facts that JSON cannot hold.
     """
     parent = Path(folder)
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot make {parent}: {error.strerror or error}") from error
+    make_folder(parent)
     target = parent / f"step-{step:08d}"
     with replacing_folder(target) as temporary:
         save_arrays(temporary / ARRAYS, arrays)

@@ -25,7 +25,7 @@ from asg.core.tree import map_tree
 from asg.core.types import TensorType
 from asg.io import load_arrays, save_arrays
 from asg.io.arrays import PathLike
-from asg.io.atomic import replacing_folder
+from asg.io.atomic import make_folder, replacing_folder
 from asg.io.manifest import Manifest
 from asg.train.batches import arrays_of, size_of
 
@@ -55,10 +55,7 @@ def write_inference(
     target = Path(folder)
     if target.exists() and not (target / FACTS).is_file():
         raise FileError(f"cannot write {target}: something else is there already")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot make {target.parent}: {error.strerror or error}") from error
+    make_folder(target.parent)
     with replacing_folder(target) as temporary:
         (temporary / GRAPH).write_text(graph_text(graph, full=True) + "\n", encoding="utf-8")
         save_arrays(temporary / WEIGHTS, weights, {"format": "pt", "purpose": "inference"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,7 @@ class Fit:
 
     @contextmanager
     def _announced(self) -> Iterator[None]:
-        """Begin and end told to the callbacks, the end whatever happens."""
+        """Begin and end told to the callbacks, the end to each whatever happens."""
         begun: list[Callback] = []
         try:
             for callback in self.callbacks:
@@ -85,8 +85,9 @@ class Fit:
                 callback.on_train_begin(self)
             yield
         finally:
-            for callback in begun:
-                callback.on_train_end(self)
+            with ExitStack() as ends:
+                for callback in reversed(begun):  # a stack calls the first one last
+                    ends.callback(callback.on_train_end, self)
 
     def _run_epoch(self) -> None:
         if not self._resumed_inside:

@@ -18,7 +18,8 @@ SHARED = frozenset({"asg.config"})
 BESIDE: dict[str, frozenset[str]] = {
     "asg._checkout": frozenset(),
     "asg.config": frozenset({"asg.core"}),  # its errors
-    "asg.data": frozenset({"asg.core.errors"}),  # its errors; data knows no graph
+    # Its errors, and files that are written wholly or not at all; data knows no graph.
+    "asg.data": frozenset({"asg.core.errors", "asg.io.atomic"}),
     "asg.backends": frozenset(
         {
             *("asg.core", "asg.ops", "asg.analysis"),

@@ -21,11 +21,21 @@ import asg
 from asg import nn, optim
 from asg.io import read_checkpoint, save_arrays
 from asg.io.checkpoint import CheckpointFolder
-from asg.train import Fit
+from asg.train import Callback, Fit
 from asg.train.callbacks import CsvLogger, JsonlLogger, SaveCheckpoints
 
 EVERY, KEEP = 5, 3  # steps between checkpoints, and how many stay
 EXAMPLES, BATCH = 40, 10
+
+
+class Ticking(Callback):
+    """Tells of every step, so that a kill can come anywhere however busy the machine is."""
+
+    def __init__(self, ticks: int) -> None:
+        self._ticks = ticks
+
+    def on_step_end(self, fit: Fit, results: Any) -> None:
+        os.write(self._ticks, b".")
 
 
 class Announced(SaveCheckpoints):
@@ -40,7 +50,7 @@ class Announced(SaveCheckpoints):
         os.write(self._told, f"{fit.step}\n".encode())
 
 
-def train(folder: Path, steps: int) -> None:
+def train(folder: Path, steps: int, ticks: int | None = None) -> None:
     """So many steps, from the last checkpoint if there is one."""
     net = nn.Sequential(
         fc1=nn.Linear(3, 8), norm=nn.BatchNorm1d(8), act=nn.Tanh(), drop=nn.Dropout(0.3),
@@ -50,10 +60,11 @@ def train(folder: Path, steps: int) -> None:
     x = random.normal(size=(EXAMPLES, 3)).astype(np.float32)
     y = (x.sum(1) > 0).astype(np.int32) + (x[:, 0] > 1)
     model = asg.Model(net, "cross_entropy", optim.adam(0.02), ["accuracy"], seed=3)
-    logs = [CsvLogger(folder / "log.csv"), JsonlLogger(folder / "log.jsonl")]
+    others: list[Callback] = [] if ticks is None else [Ticking(ticks)]
+    others += [CsvLogger(folder / "log.csv"), JsonlLogger(folder / "log.jsonl")]
     resume = folder / "checkpoints" if CheckpointFolder(folder / "checkpoints").all() else None
     epochs = steps * BATCH // EXAMPLES
-    model.fit((x, y), epochs, BATCH, validation_data=(x, y), callbacks=[Announced(folder), *logs],
+    model.fit((x, y), epochs, BATCH, validation_data=(x, y), callbacks=[Announced(folder), *others],
               resume=resume)  # fmt: skip
     save_arrays(folder / "final.safetensors", model.state_dict())
 
@@ -80,11 +91,15 @@ def finished(folder: Path, steps: int) -> float:
     return time.perf_counter() - start
 
 
-def killed(folder: Path, steps: int, seconds: float) -> bool:
-    """Train, and kill -9 after so many seconds; whether that came before the end."""
-    child = forked(lambda: train(folder, steps))
-    time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)
+def killed(folder: Path, steps: int, before: int, seconds: float) -> bool:
+    """Train, and kill -9 so long after so many steps; whether that came before the end."""
+    ticks, told = os.pipe()
+    child = forked(lambda: train(folder, steps, told))
+    os.close(told)
+    with os.fdopen(ticks, "rb") as stream:
+        stream.read(before)
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status)
 
@@ -124,14 +139,13 @@ def main(parent: Path, steps: int, moments: int) -> dict[str, Any]:
     while len(report) < moments:
         folder = parent / f"killed-{len(report)}-{random.integers(1 << 32):08x}"
         folder.mkdir()
-        if not killed(folder, steps, float(random.uniform(0.0, duration))):
-            continue  # it was quicker than the first
+        before, seconds = int(random.integers(steps)), random.uniform(0.0, 2 * duration / steps)
+        if not killed(folder, steps, before, float(seconds)):
+            continue  # it had come to its end
         leftovers, found = hidden(folder), checked(folder)
         finished(folder, steps)
         differ = [name for name, held in files_of(whole).items() if files_of(folder)[name] != held]
-        report.append(
-            {**found, "differ": differ, "leftovers": leftovers, "rest": hidden(folder)}
-        )
+        report.append({**found, "differ": differ, "leftovers": leftovers, "rest": hidden(folder)})
     return {"seconds": duration, "kills": report}
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from asg.core.errors import FileError
 from asg.io import write_text
-from asg.io.atomic import remove_temporary_files
+from asg.io.atomic import append_bytes, remove_temporary_files
 
 
 def as_line(facts: Mapping[str, Any]) -> str:
@@ -28,14 +27,7 @@ def append_line(path: Path, facts: Mapping[str, Any]) -> None:
     Raises:
         FileError: the system refuses.
     """
-    line = as_line(facts)
-    try:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+    append_bytes(path, as_line(facts).encode())
 
 
 def cut_after(path: Path, step: int) -> None:

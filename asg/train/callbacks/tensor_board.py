@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asg.core.errors import MissingLibrary
 from asg.io.arrays import PathLike
 from asg.train.callback import Callback
+from asg.train.callbacks.event_file import EventFile, require_library
 from asg.train.callbacks.histograms import require_counts, watched
 
 if TYPE_CHECKING:
@@ -48,24 +48,19 @@ class TensorBoard(Callback):
         require_counts(every_steps=every_steps, histograms_every_epochs=histograms_every_epochs)
         self.folder, self.every_steps = Path(folder), every_steps
         self.histograms_every_epochs, self.gradients = histograms_every_epochs, gradients
-        self._open = _writer()
-        self._writers: dict[str, Any] = {}
+        require_library()
+        self._files: dict[str, EventFile] = {}
         self._begun = 0
 
     def on_train_begin(self, fit: Fit) -> None:
         """What an interrupted training wrote after the step of its checkpoint is not shown."""
         self._begun = fit.step
-        self._writers = {}
+        self._files = {}
 
-    def _run(self, name: str) -> Any:
-        if name not in self._writers:
-            purge = self._begun + 1 if self._begun else None
-            # Files are named by the second; the step keeps a resumed training from the same one.
-            suffix = f".{self._begun:010d}"
-            self._writers[name] = self._open(
-                str(self.folder / name), purge_step=purge, filename_suffix=suffix
-            )
-        return self._writers[name]
+    def _run(self, name: str) -> EventFile:
+        if name not in self._files:
+            self._files[name] = EventFile(self.folder / name, self._begun)
+        return self._files[name]
 
     def on_step_end(self, fit: Fit, results: Mapping[str, Any]) -> None:
         if self.every_steps is not None and fit.step % self.every_steps == 0:
@@ -80,8 +75,7 @@ class TensorBoard(Callback):
         every = self.histograms_every_epochs
         if every is not None and fit.epoch % every == 0:
             self._add_histograms(fit)
-        for writer in self._writers.values():
-            writer.flush()
+        self._flush()
 
     def _add_histograms(self, fit: Fit) -> None:
         for kind, arrays in watched(fit, self.gradients).items():
@@ -91,16 +85,9 @@ class TensorBoard(Callback):
                     self._run("train").add_histogram(f"{kind}/{name}", finite, fit.step)
 
     def on_train_end(self, fit: Fit) -> None:
-        for writer in self._writers.values():
-            writer.close()
-        self._writers = {}
+        self._flush()
+        self._files = {}
 
-
-def _writer() -> Any:
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError as error:
-        raise MissingLibrary(
-            "TensorBoard needs tensorboardX: pip install 'asg-compiler[tensorboard]'"
-        ) from error
-    return SummaryWriter
+    def _flush(self) -> None:
+        for file in self._files.values():
+            file.flush()
