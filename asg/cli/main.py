@@ -8,6 +8,7 @@ library that is not installed; 130 stopped by Ctrl-C. An error is one line on st
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the name of the program; by default those of the process.
     """
     try:
-        return _dispatch(list(sys.argv[1:] if arguments is None else arguments))
+        return _told(list(sys.argv[1:] if arguments is None else arguments))
     except (ConfigError, UnknownName, MissingLibrary) as error:
         return _fail(str(error), USAGE)
     except AsgError as error:
@@ -50,10 +51,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has left (asg train | head): what is still buffered must not raise at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has left: asg train | head
+        _drop_output()
         return FAILED
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EIO):
+            raise
+        _drop_output()
+        return _fail(f"cannot write the output: {error.strerror}", FAILED)
+
+
+def _told(arguments: list[str]) -> int:
+    """Do it; what is printed has arrived when this returns, or raises."""
+    try:
+        return _dispatch(arguments)
+    finally:
+        sys.stdout.flush()
+
+
+def _drop_output() -> None:
+    """What is still buffered must not raise at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> int:

@@ -80,11 +80,15 @@ def say(lines: Sequence[str]) -> None:
 
 def _new_folder(config: TrainConfig, out: str) -> RunFolder:
     try:
-        folder = RunFolder(create_run_folder(out, DATASET.chosen(config.dataset)))
-        folder.write_config(config)
+        path = create_run_folder(out, DATASET.chosen(config.dataset))
+        try:
+            RunFolder(path).write_config(config)
+        except FileError:
+            path.rmdir()  # a run without its configuration is none
+            raise
     except FileError as error:
         raise ConfigError(f"--out: {error}") from None
-    return folder
+    return RunFolder(path)
 
 
 class _Keeper(Callback):
@@ -134,15 +138,19 @@ def trained(
 ) -> Outcome:  # fmt: skip
     """Train to the end, or as far as Ctrl-C or an error leave; write and tell the results."""
     ending = _train(training, folder, resume, history)
-    notes = _write_results(training, folder, ending.whole)
+    failures, notes = _write_results(training, folder, ending.whole)
+    code = ending.code or (FAILED if failures else DONE)
+    errors = "; ".join(dict.fromkeys([*filter(None, [ending.error]), *failures]))
+    if code == FAILED:
+        print(f"error: {errors}", file=sys.stderr)
     epochs, why = training.config.training.epochs, training.stop_reason
     say(report.result_lines(training.history, epochs, perf_counter() - start, why))
     say([report.files_line(folder.path, folder.written), *notes])
-    if ending.code == DONE:
+    if code == DONE:
         report.say(report.again_line(folder.path / CONFIG))
-    elif ending.code == INTERRUPTED and (folder.path / CHECKPOINTS).is_dir():
+    elif code == INTERRUPTED and (folder.path / CHECKPOINTS).is_dir():
         report.say(report.onward_line(folder.path))
-    return Outcome(ending.code, training.history, folder, ending.error)
+    return Outcome(code, training.history, folder, errors)
 
 
 def _train(
@@ -171,9 +179,7 @@ def _train(
         print(f"interrupted in epoch {min(number, plan.epochs)}", file=sys.stderr)
         return _Ending(INTERRUPTED, "interrupted", isinstance(stop, BetweenSteps))
     except AsgError as error:
-        message = _advised(error, training)
-        print(f"error: {message}", file=sys.stderr)
-        return _Ending(FAILED, message, not isinstance(error, Diverged))
+        return _Ending(FAILED, _advised(error, training), not isinstance(error, Diverged))
     return _Ending(DONE)
 
 
@@ -197,14 +203,25 @@ class _Continue(Callback):
         self._folder.write_config(self._training.config)
 
 
-def _write_results(training: Training, folder: RunFolder, whole: bool) -> list[str]:
-    """Everything but the history, which is written along the way; returns what is to be told."""
-    if whole:
-        folder.write_model(training)
+def _write_results(
+    training: Training, folder: RunFolder, whole: bool
+) -> tuple[list[str], list[str]]:
+    """Everything but the history, which is written along the way; as much of it as can be.
+
+    Returns:
+        What could not be written, and what else is to be told.
+    """
+    writes: list[Callable[[], None]] = [lambda: folder.write_step(training.plain_step())]
     if training.history:
-        folder.write_curves(training)
-    try:
-        folder.write_step(training.plain_step())
-    except MissingLibrary as error:
-        return [f"{STEP} is not drawn: {one_line(error)}"]
-    return []
+        writes.insert(0, lambda: folder.write_curves(training))
+    if whole:
+        writes.insert(0, lambda: folder.write_model(training))
+    failures, notes = [], []
+    for write in writes:
+        try:
+            write()
+        except FileError as error:
+            failures.append(one_line(error))
+        except MissingLibrary as error:
+            notes.append(f"{STEP} is not drawn: {one_line(error)}")
+    return failures, notes
