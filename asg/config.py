@@ -18,6 +18,7 @@ class Settings:
 
     Attributes:
         verify: when graphs are checked while compiling: after "each" pass, or at the "end".
+        debug: whether `asg.compile` has every pass checked by value, on real inputs at every call.
         threads: how many threads a step of the NumPy backend may use, see `thread_count`. Programs
             are made for the number at the time; results depend on it in their last digits, and on
             nothing else. How many threads BLAS uses outside of such shared work is the business
@@ -28,6 +29,7 @@ class Settings:
     """
 
     verify: Literal["each", "end"] = "each"
+    debug: bool = False
     threads: int | Literal["auto"] = "auto"
     blas_kernels: Literal["auto", "library"] = "auto"
 
@@ -36,6 +38,7 @@ settings = Settings()
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "verify": ("each", "end"),
+    "debug": (False, True),
     "blas_kernels": ("auto", "library"),
 }
 MOST_THREADS = 1024

@@ -10,8 +10,10 @@ import numpy as np
 from asg.analysis.constraint import bind_dims, require_bound
 from asg.compiler.backend import Backend
 from asg.compiler.backend import Executable as BackendExecutable
+from asg.compiler.debug import DebuggedProgram, check_on_generated, run_watched
 from asg.compiler.feed import arrays_in_order
 from asg.compiler.loader import load_backend
+from asg.config import settings
 from asg.core.convert import as_tensor
 from asg.core.errors import FeedError, OperandError, StateError
 from asg.core.graph import Graph
@@ -24,6 +26,7 @@ from asg.passes.pipeline import (
     Pipeline,
     default_pipeline,
     late_pipeline,
+    lower_for,
     run_pipeline,
     simplify_pipeline,
 )
@@ -48,14 +51,21 @@ class Executable:
         backend: what runs it.
     """
 
-    def __init__(self, graph: Graph, backend: Backend, pipeline: Pipeline, late: Pipeline) -> None:
+    def __init__(
+        self, graph: Graph, backend: Backend, pipeline: Pipeline, late: Pipeline, debug: bool
+    ) -> None:
         """Use `asg.compile`; ``late`` runs when sizes have become numbers."""
         self.graph = verify(graph)
         self.backend = backend
         self._late = late
         self.records: list[PassRecord] = []
         self.late_records: list[PassRecord] = []
-        self.optimized = run_pipeline(pipeline, graph, self.records.append)
+        self._watched = run_watched(pipeline, graph, self.records.append) if debug else None
+        if self._watched is None:
+            self.optimized = run_pipeline(pipeline, graph, self.records.append)
+        else:
+            self.optimized = self._watched[-1].after if self._watched else graph
+            check_on_generated(self._watched)
         self._programs: dict[Key, BackendExecutable] = {}
         verify(self.optimized, stage="the pipeline")
         places = {name: position for position, name in enumerate(graph.output_names)}
@@ -95,17 +105,27 @@ class Executable:
 
     def build(self, shapes: Sequence[tuple[int, ...]]) -> BackendExecutable:
         """Bind the sizes, check every recorded claim, specialise and compile."""
-        return self.backend.compile(self.specialised(shapes))
+        if self._watched is None:
+            return self.backend.compile(self.specialised(shapes))
+        binding = self._binding(shapes)
+        self.late_records.clear()
+        known = specialise(self.optimized, binding)
+        late = run_watched(self._late, known, self.late_records.append)
+        program = self.backend.compile(late[-1].after)
+        return DebuggedProgram(program, known.input_names, self._watched, late, binding)
 
     def specialised(self, shapes: Sequence[tuple[int, ...]]) -> Graph:
         """The optimised graph for feeds of these shapes: what the backend compiles."""
+        known = specialise(self.optimized, self._binding(shapes))
+        self.late_records.clear()
+        return run_pipeline(self._late, known, self.late_records.append)
+
+    def _binding(self, shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
         feeds = self.graph.feeds
         types = [tensor.type for tensor in feeds.values()]
         binding = bind_dims(list(feeds), types, shapes, self.graph.checks)
         require_bound(self.optimized, binding)
-        known = lower(specialise(self.optimized, binding), self.backend)
-        self.late_records.clear()
-        return run_pipeline(self._late, known, self.late_records.append)
+        return binding
 
     def start(self, seed: int = 0, state: Mapping[str, Array] | None = None) -> Session:
         """A session that holds the state arrays between calls.
@@ -123,6 +143,7 @@ def compile(
     graph: Graph,
     backend: str | Backend = "numpy",
     pipeline: Pipeline | None = None,
+    debug: bool | None = None,
 ) -> Executable:
     """Compile a graph.
 
@@ -131,11 +152,14 @@ def compile(
         backend: "numpy", "jax", the name of an installed plug-in, or a Backend.
         pipeline: passes instead of the default ones, including those that run again when sizes
             are known. One of them must lower the graph for the backend.
+        debug: check every pass by value, on made-up inputs now and on those of each call; slow.
+            By default what `asg.configure(debug=...)` says, at first False.
 
     Raises:
         OperandError: something else than a graph.
         GraphError: the graph is not well formed.
         UnsupportedOp: the backend lacks a primitive.
+        PassError: with ``debug``, here or from a call: a pass changed a value.
 
     >>> import asg
     >>> x = asg.input("x", ("n",))
@@ -149,13 +173,16 @@ def compile(
             "call what asg.train_step(model, ...) returned with the types of the batch"
         )
     target = load_backend(backend)
+    checked = settings.debug if debug is None else debug
     if pipeline is not None:
-        return Executable(graph, target, pipeline, ())
-    return Executable(graph, target, default_pipeline(target, evaluate), _late_passes(target))
+        return Executable(graph, target, pipeline, (lower_for(target),), checked)
+    return Executable(graph, target, *default_passes(target), checked)
 
 
-def _late_passes(target: Backend) -> Pipeline:
-    return (*late_pipeline(evaluate), *target.passes)
+def default_passes(target: Backend) -> tuple[Pipeline, Pipeline]:
+    """The passes on the symbolic graph, and those that run when sizes have become numbers."""
+    late = (lower_for(target), *late_pipeline(evaluate), *target.passes)
+    return default_pipeline(target, evaluate), late
 
 
 def evaluate(graph: Graph) -> list[np.ndarray[Any, Any]]:
@@ -172,8 +199,7 @@ def with_sizes(graph: Graph, binding: Mapping[str, int], backend: str) -> Graph:
     For kernels of ops whose bodies have sizes of their own.
     """
     target = load_backend(backend)
-    known = lower(specialise(graph, binding), target)
-    return run_pipeline(_late_passes(target), known)
+    return run_pipeline(default_passes(target)[1], specialise(graph, binding))
 
 
 @public

@@ -100,6 +100,13 @@ class RewriteError(AsgError, ValueError):
     """A rewrite rule or pass broke its contract (changed a type, never settled)."""
 
 
+class PassError(AsgError, ArithmeticError):
+    """A pass or rule changed a value by more than it may; only debugging looks for it.
+
+    Compile without it (`asg.passes.pipeline.without`), and repair the rule that the message names.
+    """
+
+
 class FeedError(AsgError, ValueError):
     """Arrays given to a compiled graph do not fit its inputs.
 

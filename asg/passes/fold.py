@@ -16,6 +16,7 @@ from asg.core.region import map_bodies
 from asg.core.tensor import Tensor
 from asg.ops.leaf import Constant, Full, Iota
 from asg.rewrite.rule import RuleHit
+from asg.rewrite.watch import may_replace, note_replacement, watched
 
 Evaluator = Callable[[Graph], Sequence[np.ndarray[Any, Any]]]
 
@@ -38,13 +39,17 @@ class Fold:
         if not wanted:
             return graph
         names = [f"value_{i}" for i in range(len(wanted))]
-        arrays = self.evaluate(Graph.of([], wanted, names, (), "folded"))
+        with watched():  # what happens in there is no replacement here
+            arrays = self.evaluate(Graph.of([], wanted, names, (), "folded"))
         values = dict(zip(wanted, arrays, strict=True))
 
         def replace(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
             if node not in constant or not any(output in values for output in node.outputs):
                 return None
+            if not may_replace():
+                return None
             outputs = tuple(_constant(node, output, values) for output in node.outputs)
+            note_replacement(self.name, node, inputs, outputs)
             log.append(RuleHit("fold", node.serial, tuple(o.node.serial for o in outputs)))
             return outputs
 

@@ -13,6 +13,7 @@ from asg.core.origin import derive
 from asg.core.region import map_bodies
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType
+from asg.rewrite.watch import may_replace, note_replacement
 
 
 class Target(Protocol):
@@ -36,9 +37,11 @@ def lower(graph: Graph, backend: Target) -> Graph:
     """
 
     def expand(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-        if supported(node, backend):
+        if supported(node, backend) or not may_replace():
             return None
-        return decomposed(node, inputs, backend)
+        outputs = decomposed(node, inputs, backend)
+        note_replacement(f"lower {node.op.name}", node, inputs, outputs, "reassociating")
+        return outputs
 
     lowered = rebuild(graph, expand)
     return map_bodies(lowered, lambda body: lower(body, backend))

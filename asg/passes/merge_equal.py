@@ -12,6 +12,7 @@ from asg.core.node import Node
 from asg.core.op import Op
 from asg.core.region import map_bodies
 from asg.core.tensor import Tensor
+from asg.rewrite.watch import may_replace, note_replacement
 
 Key = tuple[object, ...]
 
@@ -36,9 +37,11 @@ def merge_equal(graph: Graph) -> Graph:
                 f"attributes of {node!r} cannot be compared; the fields of an op are numbers, "
                 "strings and tuples of them, not lists or dicts"
             ) from None
-        if found is None:
+        if found is None or not may_replace():
             kept = node if inputs == node.inputs else node.with_inputs(inputs)
-            found = known[key] = kept.outputs
+            known[key] = kept.outputs
+            return kept.outputs
+        note_replacement("merge_equal", node, inputs, found)
         return found
 
     return rebuild(graph, merge)

@@ -14,6 +14,7 @@ from asg.core.region import map_bodies
 from asg.core.registry import call
 from asg.core.tensor import Tensor
 from asg.rewrite.rule import Rule, RuleHit
+from asg.rewrite.watch import may_replace, note_replacement
 
 MAX_ROUNDS = 50
 """Sweeps over the graph, and rewrites of one node within a sweep, before we call it a loop."""
@@ -81,7 +82,7 @@ def _rewrite_node(
 def _first_hit(
     outputs: tuple[Tensor, ...], node: Node, index: Index, log: list[RuleHit]
 ) -> tuple[Tensor, ...] | None:
-    if node.outputs != outputs:
+    if node.outputs != outputs or not may_replace():
         return None
     for each in index.get(type(node.op), ()):
         if not each.may_match(node):
@@ -97,6 +98,7 @@ def _first_hit(
             )
         made = tuple(n.serial for n in reachable_nodes(fitted, floor))
         log.append(RuleHit(each.name, node.serial, made))
+        note_replacement(each.name, node, node.inputs, fitted, each.numerics, each.tolerance)
         return fitted
     return None
 

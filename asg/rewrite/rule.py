@@ -36,12 +36,14 @@ class Rule:
         numerics: whether results stay equal to the bit (for finite values), may round
             differently, or are only close.
         safe: False for rules that change results on NaN or infinity; off unless asked for.
+        tolerance: of an approximate rule, the relative error it may add; what debugging allows it.
     """
 
     name: str
     numerics: Numerics
     safe: bool
     function: Callable[..., Any] = field(repr=False)
+    tolerance: float = 0.0
 
     @property
     def roots(self) -> tuple[type[Op], ...]:
@@ -115,7 +117,7 @@ class NodeRule(Rule):
 
 
 def rule(
-    numerics: Numerics = "exact", safe: bool = True
+    numerics: Numerics = "exact", safe: bool = True, tolerance: float = 0.0
 ) -> Callable[[Callable[..., Any]], PatternRule]:
     """Decorate ``def name(x, p): return before, after``.
 
@@ -125,19 +127,24 @@ def rule(
     """
 
     def wrap(function: Callable[..., Any]) -> PatternRule:
-        return PatternRule(function.__name__, numerics, safe, function)
+        return PatternRule(function.__name__, numerics, safe, function, tolerance)
 
     return wrap
 
 
 def node_rule(
-    *roots: type[Op], numerics: Numerics = "exact", safe: bool = True
+    *roots: type[Op], numerics: Numerics = "exact", safe: bool = True, tolerance: float = 0.0
 ) -> Callable[[Callable[[Node], Replacement]], NodeRule]:
     """Decorate ``def name(node)`` that returns a replacement or None, for nodes of these ops."""
 
     def wrap(function: Callable[[Node], Replacement]) -> NodeRule:
         return NodeRule(
-            roots, name=function.__name__, numerics=numerics, safe=safe, function=function
+            roots,
+            name=function.__name__,
+            numerics=numerics,
+            safe=safe,
+            function=function,
+            tolerance=tolerance,
         )
 
     return wrap
