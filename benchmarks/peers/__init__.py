@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from benchmarks.networks import Stack
+from benchmarks.networks import Stack, Transformer
 from benchmarks.workload import Step, Workload
 
 
@@ -21,6 +21,11 @@ def anything(workload: Workload) -> bool:
 def images(workload: Workload) -> bool:
     """Workloads whose examples are images."""
     return isinstance(workload.network, Stack) and workload.network.convolves
+
+
+def without_dropout(workload: Workload) -> bool:
+    """Workloads whose step draws no random numbers."""
+    return not (isinstance(workload.network, Transformer) and workload.network.dropout)
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ PEERS = {
     "torch_nchw": Peer("torch_peer", "torch", {"layout": "contiguous_format"}, images),
     "torch_compile": Peer("torch_peer", "torch", {"compiled": True}),
     "jax": Peer("jax_peer", "jax"),
+    "numpy": Peer("numpy_peer", "numpy", runs=without_dropout),
 }
 # Those that are measured when none are named; compiling with torch takes up to a minute a workload.
-DEFAULT = ("asg_numpy", "asg_jax", "torch", "jax")
+DEFAULT = ("asg_numpy", "asg_jax", "torch", "jax", "numpy")
