@@ -45,6 +45,15 @@ def logical(held: Held) -> jax.Array:
     return held.array.transpose(_inverse(held.order))
 
 
+def computed_once(held: Held) -> Held:
+    """The value, which XLA may not compute again for each of its readers."""
+    barrier: Any = jax.lax.optimization_barrier  # JAX leaves it without types
+    if isinstance(held, Moved):
+        return Moved(barrier(held.array), held.order)
+    array: jax.Array = barrier(held)
+    return array
+
+
 def run_moved(node: Node, operands: Sequence[Held], run: Run) -> tuple[Held, ...] | None:
     """The results of a node in the order its operands suggest; None when it wants axes in order.
 

@@ -17,8 +17,9 @@ from asg.core.region import with_bodies
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType
 
+from .barrier import kept_values
 from .kernel import KERNELS
-from .order import Held, logical, run_moved
+from .order import Held, computed_once, logical, run_moved
 
 
 def run_graph(
@@ -35,11 +36,14 @@ def run_graph(
     """
     values: dict[Tensor, Held] = dict(given or {})
     values.update(zip(graph.inputs, arrays, strict=True))
+    kept = kept_values(graph)
     for position, node in enumerate(graph.nodes):
         if not node.op.is_placeholder and node.outputs[0] not in values:
             operands = [values[tensor] for tensor in node.inputs]
             with jax.named_scope(node_label(position, node)):
                 results = _run(node, operands)
+            if node.outputs[0] in kept:
+                results = tuple(map(computed_once, results))
             values.update(zip(node.outputs, results, strict=True))
     return [logical(values[tensor]) for tensor in graph.outputs]
 
