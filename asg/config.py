@@ -19,6 +19,8 @@ class Settings:
     Attributes:
         verify: when graphs are checked while compiling: after "each" pass, or at the "end".
         debug: whether `asg.compile` has every pass checked by value, on real inputs at every call.
+        without: names of passes and rules that `asg.compile` leaves out of the default ones: to
+            see what each is good for, or to go on without one that is wrong.
         threads: how many threads a step of the NumPy backend may use, see `thread_count`. Programs
             are made for the number at the time; results depend on it in their last digits, and on
             nothing else. How many threads BLAS uses outside of such shared work is the business
@@ -30,6 +32,7 @@ class Settings:
 
     verify: Literal["each", "end"] = "each"
     debug: bool = False
+    without: tuple[str, ...] = ()
     threads: int | Literal["auto"] = "auto"
     blas_kernels: Literal["auto", "library"] = "auto"
 
@@ -107,5 +110,8 @@ def _check(name: str, value: Any) -> None:
             raise ConfigError(
                 f"threads={value!r}; give a number from 1 to {MOST_THREADS}, or 'auto'"
             )
+    elif name == "without":
+        if not isinstance(value, tuple) or not all(isinstance(each, str) for each in value):
+            raise ConfigError(f"without={value!r}; give a tuple of names of passes and rules")
     elif value not in _CHOICES[name]:
         raise ConfigError(f"{name}={value!r}; choose one of {_CHOICES[name]}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from asg.cli.parser import Parser, known_backend
 from asg.cli.tables import aligned
+from asg.config import configure
 from asg.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--rounds", default="7", metavar="N", help="default: 7")
     parser.add_argument("--steps", default="20", metavar="N", help="of a round; default: 20")
+    parser.add_argument("--without", metavar="A,B", help="passes and rules that are left out")
     given = parser.read(arguments)
     rounds, steps = _count("--rounds", given.rounds), _count("--steps", given.steps)
     from asg.cli.subject import config_of  # not for --help
@@ -48,7 +50,8 @@ def run(arguments: Sequence[str]) -> int:
     names = [known_backend(n) for n in (given.backend or config.backend).split(",")]
     if len(set(names)) < len(names):
         raise ConfigError(f"--backend: {given.backend} names a backend twice")
-    timed = [Timed(Training(config, name)) for name in names]
+    with configure(without=tuple(given.without.split(",")) if given.without else ()):
+        timed = [Timed(Training(config, name)) for name in names]
     for number in range(rounds):
         for each in timed[:: 1 if number % 2 == 0 else -1]:
             each.run(steps)

@@ -24,6 +24,7 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 # A command is a module with a function run(arguments) -> exit code, imported when it is called.
 COMMANDS = {
     "bench": ("asg.cli.bench", "time the training step of a configuration"),
+    "bisect": ("asg.cli.bisect", "find the pass and the rewrite that change what a graph computes"),
     "convert": ("asg.cli.convert", "write the weights of a PyTorch checkpoint as safetensors"),
     "datasets": ("asg.cli.datasets", "list the data sets, and what is there of them"),
     "doctor": ("asg.cli.doctor", "tell what works here, what is missing, and how to add it"),

@@ -165,7 +165,7 @@ def _require_unchanged(check: PassCheck, feeds: Mapping[str, Any]) -> None:
     if changed is not None:
         raise PassError(
             f"{changed}\n  repair: mend the rule or pass, or compile without it: "
-            f"asg.passes.pipeline.without({changed.rule!r})"
+            f"asg.configure(without=({changed.rule!r},))"
         )
 
 

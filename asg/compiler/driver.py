@@ -27,8 +27,10 @@ from asg.passes.pipeline import (
     default_pipeline,
     late_pipeline,
     lower_for,
+    names_in,
     run_pipeline,
     simplify_pipeline,
+    without,
 )
 from asg.passes.record import PassRecord
 from asg.passes.specialise import specialise
@@ -180,9 +182,24 @@ def compile(
 
 
 def default_passes(target: Backend) -> tuple[Pipeline, Pipeline]:
-    """The passes on the symbolic graph, and those that run when sizes have become numbers."""
+    """The passes on the symbolic graph, and those that run when sizes have become numbers.
+
+    Less those that `asg.configure(without=...)` names.
+
+    Raises:
+        UnknownName: nothing has a name given there.
+    """
+    first = default_pipeline(target, evaluate)
     late = (lower_for(target), *late_pipeline(evaluate), *target.passes)
-    return default_pipeline(target, evaluate), late
+    if not settings.without:
+        return first, late
+    without((*first, *late), *settings.without)  # refuses names that are in neither
+    return _less(first), _less(late)
+
+
+def _less(pipeline: Pipeline) -> Pipeline:
+    known = set(names_in(pipeline))
+    return without(pipeline, *(name for name in settings.without if name in known))
 
 
 def evaluate(graph: Graph) -> list[np.ndarray[Any, Any]]:

@@ -103,7 +103,7 @@ class RewriteError(AsgError, ValueError):
 class PassError(AsgError, ArithmeticError):
     """A pass or rule changed a value by more than it may; only debugging looks for it.
 
-    Compile without it (`asg.passes.pipeline.without`), and repair the rule that the message names.
+    Compile without the rule that the message names: ``asg.configure(without=(name,))``.
     """
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from time import perf_counter
 from typing import Any, Protocol
 
 from asg.config import settings
 from asg.core.collector import paused_collector
-from asg.core.errors import OperandError
+from asg.core.errors import OperandError, UnknownName
 from asg.core.graph import Graph
 from asg.core.verify import verify
 from asg.passes.algebra import ALGEBRA
@@ -79,6 +80,38 @@ REMOVE_UNUSED = FunctionPass("remove_unused", remove_unused)
 def lower_for(target: Target) -> Pass:
     """Decompose what ``target`` lacks."""
     return FunctionPass("lower", lambda graph: lower(graph, target))
+
+
+def names_in(pipeline: Pipeline) -> list[str]:
+    """The names of all passes and rules."""
+    names = [step.name for step in pipeline]
+    for step in pipeline:
+        names += [rule.name for rule in step.rules] if isinstance(step, RulePass) else []
+    return list(dict.fromkeys(names))
+
+
+def without(pipeline: Pipeline, *names: str) -> Pipeline:
+    """The pipeline less the passes and rules of these names.
+
+    Raises:
+        UnknownName: neither a pass nor a rule of it has a name.
+
+    >>> [rule.name for rule in without([STABILISE], "log1p_of_exp")[0].rules][:3]
+    ['log_of_softmax', 'log_of_one_plus_exp', 'log_of_one_plus']
+    """
+    known = names_in(pipeline)
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, 3)
+            hint = f"did you mean {' or '.join(close)}?" if close else f"there are {known}"
+            raise UnknownName(f"no pass and no rule is named {name!r}; {hint}")
+    return [_lessened(step, names) for step in pipeline if step.name not in names]
+
+
+def _lessened(step: Pass, names: Sequence[str]) -> Pass:
+    if not isinstance(step, RulePass) or all(rule.name not in names for rule in step.rules):
+        return step
+    return RulePass(step.name, tuple(rule for rule in step.rules if rule.name not in names))
 
 
 def as_pass(step: Any) -> Pass:

@@ -11,7 +11,7 @@ from tests.cli.command_line import run
 
 MISTAKES = [
     (["trian"], "unknown command trian. Did you mean train?"),
-    (["zzz"], "unknown command zzz. There are: bench, convert, datasets, doctor, eval, ex"),
+    (["zzz"], "unknown command zzz. There are: bench, bisect, convert, datasets, doctor, eval"),
     (["--verson"], "unknown option --verson. Did you mean --version?"),
     (["--epochs", "3"], "unknown option --epochs. There are: --help, --version"),
     (["train", "--epoch", "3"], "unknown option --epoch. Did you mean --epochs?"),
