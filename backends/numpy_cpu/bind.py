@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from asg.analysis.memory import ALIGNMENT
+from asg.core.explain import made_by
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.tensor import Tensor
 
 from .kernel import Array, Call, Kernel, Scratch
 from .layout import prototype_memory
-from .plan import STATE, Plan, Storage, make_plan, plan_scratch
+from .plan import ARENA, OUTSIDE, STATE, Plan, Storage, make_plan
 
 
 @dataclass(eq=False, slots=True)
@@ -57,6 +58,12 @@ class Program:
         """The calls of a step, flat."""
         return [call for _, calls in self.steps for call in calls]
 
+    def tell_where(self, error: Exception, function: object, args: tuple[Any, ...]) -> None:
+        """Add to the error which node of the user's program failed, by the call that raised it."""
+        for node, calls in self.steps:
+            if any(call[0] is function and call[1] is args for call in calls):
+                error.add_note(f"while running {node.op}, {made_by(node.outputs[0])}")
+
 
 def bind(graph: Graph, reuse: bool = True) -> Program:
     """Plan the memory of a graph, allocate it, and bind every kernel to it.
@@ -65,21 +72,28 @@ def bind(graph: Graph, reuse: bool = True) -> Program:
         UnsupportedOp: a node has neither kernel nor view.
     """
     plan = complete_plan(graph, reuse)
-    arena, state_memory = aligned_memory(plan.arena_bytes), aligned_memory(plan.state_bytes)
-    arrays = {tensor: _array_of(plan, tensor, arena, state_memory) for tensor in plan.layouts}
-    states = [(slot.input, arrays[graph.inputs[slot.input]]) for slot in plan.slots]
-    steps = bound_steps(plan, arrays, arena)
-    finish = _finish(plan, arrays, arena)
-    return Program(plan, arrays, states, steps, finish, state_memory)
+    return bind_plan(plan, aligned_memory(plan.arena_bytes), {})
 
 
 def complete_plan(graph: Graph, reuse: bool = True, outside: Iterable[Tensor] = ()) -> Plan:
     """`make_plan`, with the scratch memory that kernels ask for."""
-    plan = make_plan(graph, reuse, outside)
-    requests = _scratch_requests(plan)
-    if requests:
-        plan_scratch(plan, requests)
-    return plan
+    return make_plan(graph, reuse, outside, _scratch_requests)
+
+
+def bind_plan(plan: Plan, arena: Array, outside: Mapping[Tensor, Array]) -> Program:
+    """The program of a plan over this memory; variables get new memory.
+
+    ``outside`` holds a C-contiguous array for every value that the plan leaves outside.
+    """
+    graph = plan.graph
+    state_memory = aligned_memory(plan.state_bytes)
+    memories = {ARENA: arena, STATE: state_memory}
+    bytes_of = {tensor: array.reshape(-1).view(np.uint8) for tensor, array in outside.items()}
+    arrays = {tensor: _array_of(plan, tensor, memories, bytes_of) for tensor in plan.layouts}
+    states = [(slot.input, arrays[graph.inputs[slot.input]]) for slot in plan.slots]
+    steps = bound_steps(plan, arrays, arena)
+    finish = _finish(plan, arrays, arena)
+    return Program(plan, arrays, states, steps, finish, state_memory)
 
 
 def bound_steps(
@@ -100,12 +114,15 @@ def aligned_memory(nbytes: int) -> Array:
     return raw[start : start + nbytes + 1]
 
 
-def _array_of(plan: Plan, tensor: Tensor, arena: Array, state_memory: Array) -> Array:
+def _array_of(
+    plan: Plan, tensor: Tensor, memories: Mapping[str, Array], outside: Mapping[Tensor, Array]
+) -> Array:
     layout = plan.layouts[tensor]
     if layout.constant is not None:
         return layout.constant
     storage = plan.storages[layout.owner]
-    return layout.over(state_memory if storage.memory == STATE else arena, storage.offset)
+    memory = outside[layout.owner] if storage.memory == OUTSIDE else memories[storage.memory]
+    return layout.over(memory, storage.offset)
 
 
 def _calls(

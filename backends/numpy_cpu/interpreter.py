@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from contextvars import Context, copy_context
 from threading import Lock
 from time import perf_counter
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
 from asg.analysis.memory import MemoryPlan
 from asg.core.errors import FeedError
-from asg.core.explain import made_by
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.tensor import Tensor
@@ -75,7 +74,7 @@ class NumpyExecutable:
             for function, args in self._schedule:
                 function(*args)
         except Exception as error:
-            self._tell_where(error, function, args)
+            self._program.tell_where(error, function, args)
             raise
         results = [array if kept else array.copy() for array, kept in self._results]
         for function, args in self._finish:
@@ -94,12 +93,6 @@ class NumpyExecutable:
                 copies.append((array, given.copy() if np.may_share_memory(given, ours) else given))
         for array, given in copies:
             np.copyto(array, given)
-
-    def _tell_where(self, error: Exception, function: object, args: tuple[Any, ...]) -> None:
-        """Add to the error which node of the user's program failed."""
-        for node, calls in self._program.steps:
-            if any(call[0] is function and call[1] is args for call in calls):
-                error.add_note(f"while running {node.op}, {made_by(node.outputs[0])}")
 
     # -- looking inside -----------------------------------------------------------------------
 

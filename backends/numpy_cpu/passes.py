@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from asg.passes.fuse import Fuse
 from asg.passes.pipeline import Pipeline
+from asg.passes.shard import Shard
 
 SMALLEST_FUSED = 65536
 """Elements. Chains over fewer stay in the second-level cache by themselves."""
 
-PASSES: Pipeline = (Fuse(SMALLEST_FUSED),)
+PASSES: Pipeline = (Shard(), Fuse(SMALLEST_FUSED))

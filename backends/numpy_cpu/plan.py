@@ -11,7 +11,7 @@ Decided in this order, everything by exact liveness over ``graph.nodes``:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ class Storage:
     """A piece of memory that one owner after the other occupies.
 
     Attributes:
-        memory: `ARENA`, `STATE`, or `OUTSIDE` for what whoever binds the plan provides.
+        memory: `ARENA`, `STATE`, or `OUTSIDE`: an array that whoever binds the plan provides.
         first: when its first occupant appears.
         last: when its last occupant is last read.
         reserved: of a variable, the position at which its next value is written into it.
@@ -142,12 +142,20 @@ def _holder(array: Array) -> Array:
     return array
 
 
-def make_plan(graph: Graph, reuse: bool = True, outside: Iterable[Tensor] = ()) -> Plan:
+def make_plan(
+    graph: Graph,
+    reuse: bool = True,
+    outside: Iterable[Tensor] = (),
+    requests: Callable[[Plan], Mapping[Node, Sequence[int]]] = lambda plan: {},
+) -> Plan:
     """Plan a specialised, lowered graph.
 
     With ``reuse=False`` every value keeps its own memory to the end and states are ordinary
-    inputs: the plan for looking at all intermediate values. Inputs and computed values ``outside``
-    lie in memory that is not planned here.
+    inputs: the plan for looking at all intermediate values.
+
+    ``requests`` tells, by a plan without places, what memory kernels ask for while their node runs.
+    Inputs and outputs ``outside`` lie in arrays that are not planned here, if they can: an output
+    that is a view, a constant, an input or another output as well has its place in the arena.
     """
     layouts = resolve_layouts(graph)
     owners = {tensor: layout.owner for tensor, layout in layouts.items()}
@@ -158,11 +166,11 @@ def make_plan(graph: Graph, reuse: bool = True, outside: Iterable[Tensor] = ()) 
     slots = graph.state if reuse else ()
     plan = Plan(graph, layouts, _kernels(graph, layouts), life, slots)
     _give_states_memory(plan)
-    for tensor in outside:
-        plan.storages[tensor] = Storage(OUTSIDE, nbytes_of(tensor), BEFORE, plan.end)
+    _leave_outside(plan, outside)
     if reuse:
         _write_states_in_place(plan)
     _give_values_memory(plan, reuse)
+    _give_scratch_memory(plan, requests(plan))
     place(plan)
     return plan
 
@@ -178,11 +186,19 @@ def _kernels(graph: Graph, layouts: Layouts) -> dict[Node, Kernel]:
 
 
 def place(plan: Plan) -> None:
-    """Give every storage of the arena an offset; again after scratch has become known."""
+    """Give every storage of the arena an offset."""
     placement = place_blocks(plan.arena_blocks())
     for storage, offset in zip(plan.arena_storages(), placement.offsets, strict=True):
         storage.offset = offset
     plan.arena_bytes = placement.nbytes
+
+
+def _leave_outside(plan: Plan, outside: Iterable[Tensor]) -> None:
+    """Nothing else is ever written to such memory: it is there for one value only."""
+    for tensor in outside:
+        layout = plan.layouts[tensor]
+        if layout.owner is tensor and layout.constant is None and tensor not in plan.storages:
+            plan.storages[tensor] = Storage(OUTSIDE, nbytes_of(tensor), BEFORE, plan.end)
 
 
 # -- variables --------------------------------------------------------------------------------
@@ -314,10 +330,10 @@ def _may_overwrite(plan: Plan, node: Node, output: Tensor, owner: Tensor) -> boo
     )
 
 
-def plan_scratch(plan: Plan, requests: dict[Node, Sequence[int]]) -> None:
-    """Reserve what kernels asked for while their node runs, and place everything anew."""
+def _give_scratch_memory(plan: Plan, requests: Mapping[Node, Sequence[int]]) -> None:
+    if not requests:
+        return
     positions = {node: position for position, node in enumerate(plan.graph.nodes)}
     for node, sizes in requests.items():
         moment = positions[node]
         plan.scratch[node] = [Storage(ARENA, nbytes, moment, moment) for nbytes in sizes]
-    place(plan)

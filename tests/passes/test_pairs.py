@@ -34,7 +34,14 @@ from asg.passes.pipeline import (
     lower_for,
 )
 from asg.passes.shape_rules import REASSOCIATING_SHAPE_RULES
+from asg.passes.shard import ANY_WORK, Shard
 from asg.rewrite.rule import RuleHit
+
+
+def shard_for_two(graph: Graph) -> Graph:
+    with asg.configure(threads=2):
+        return Shard(ANY_WORK)(graph, [])
+
 
 PASSES: dict[str, Pass] = {
     "simplify": SIMPLIFY,
@@ -45,6 +52,7 @@ PASSES: dict[str, Pass] = {
     "lean_loops": FunctionPass("lean_loops", lean_loops),
     "hoist_invariants": HOIST_INVARIANTS,
     "sum_after_loops": SUM_AFTER_LOOPS,
+    "shard": FunctionPass("shard", shard_for_two),
     "reassociate": RulePass("reassociate", REASSOCIATING_SHAPE_RULES),
     "unsafe": RulePass("unsafe", UNSAFE),
     "fuse": Fuse(4),

@@ -1,0 +1,118 @@
+"""Shards on a team of threads: one program each, with BLAS on the thread that calls it.
+
+Pieces are read where the operands lie and results written where they belong, as far as these are
+contiguous there; what shards have to themselves is planned as scratch memory of the op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from asg.core.tensor import Tensor
+from asg.ops import shards as ops
+from asg.ops.shards import SUM, Place
+
+from ..bind import Program, bind_plan, complete_plan
+from ..blas import single_threaded
+from ..kernel import Array, Call, Scratch, kernel
+from ..plan import OUTSIDE, Plan
+from ..threads import TEAM, Part
+
+
+@kernel(ops.ShardMap)
+def shard_map(
+    op: ops.ShardMap, inputs: list[Array], outputs: list[Array], scratch: Scratch
+) -> list[Call]:
+    lies = _lies_outside(op, inputs, outputs)
+    plan = _plan(op, lies)
+    parts: list[Part] = []
+    added: list[Call] = []
+    for shard in range(op.shards):
+        given = [_piece(op, x, p, shard) for x, p in zip(inputs, op.operand_places, strict=True)]
+        targets = []
+        for y, place in zip(outputs, op.result_places, strict=True):
+            own = shard > 0 and not isinstance(place, int)
+            targets.append(scratch(y.shape, y.dtype) if own else _piece(op, y, place, shard))
+            if own and place == SUM:
+                added.append((np.add, (y, targets[-1], y)))
+        arena = scratch((max(plan.arena_bytes, 1),), np.uint8)
+        parts.append(_part(plan, lies, given, targets, arena))
+    return [(_share, (parts,)), *added]
+
+
+def _piece(op: ops.ShardMap, array: Array, place: Place, shard: int) -> Array:
+    """The part of an operand or result that one shard has to do with."""
+    if not isinstance(place, int):
+        return array
+    size = array.shape[place] // op.shards
+    return array[(slice(None),) * place + (slice(shard * size, (shard + 1) * size),)]
+
+
+def _lies_outside(
+    op: ops.ShardMap, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> dict[Tensor, int]:
+    """The values of the body that are an operand or a result as it lies, and which one of them."""
+    pieces = [
+        *zip(op.body.inputs, inputs, op.operand_places, strict=True),
+        *zip(op.body.outputs, outputs, op.result_places, strict=True),
+    ]
+    read = set(op.body.inputs)
+    found: dict[Tensor, int] = {}
+    for number, (tensor, array, place) in enumerate(pieces):
+        whole = _piece(op, array, place, 0).flags.c_contiguous
+        if whole and (number < len(inputs) or tensor not in read):
+            found.setdefault(tensor, number)
+    return found
+
+
+_planned: dict[int, Plan] = {}
+"""By the identity of its body, the plan of an op whose kernel was bound on prototypes so far."""
+
+
+def _plan(op: ops.ShardMap, lies: dict[Tensor, int]) -> Plan:
+    """The plan that all shards share, since their pieces lie alike; made once for both bindings."""
+    plan = _planned.pop(id(op.body), None)
+    if plan is None:
+        plan = _planned[id(op.body)] = complete_plan(op.body, outside=lies)
+    return plan
+
+
+def _part(
+    plan: Plan, lies: dict[Tensor, int], given: list[Array], targets: list[Array], arena: Array
+) -> Part:
+    """The calls of one shard."""
+    graph, near = plan.graph, [*given, *targets]
+    outside = {
+        tensor: near[number]
+        for tensor, number in lies.items()
+        if tensor in plan.storages and plan.storages[tensor].memory == OUTSIDE
+    }
+    program = bind_plan(plan, arena, outside)
+    start = [
+        (np.copyto, (program.arrays[tensor], array))
+        for tensor, array in zip(graph.inputs, given, strict=True)
+        if tensor not in outside
+    ]
+    last = [
+        (np.copyto, (target, program.arrays[tensor]))
+        for tensor, target in zip(graph.outputs, targets, strict=True)
+        if outside.get(tensor) is not target
+    ]
+    return [*start, (_run, (program, program.schedule())), *last]
+
+
+def _run(program: Program, schedule: list[Call]) -> None:
+    """The calls of a shard; an error says which of its nodes failed."""
+    try:
+        for function, args in schedule:
+            function(*args)
+    except Exception as error:
+        program.tell_where(error, function, args)
+        raise
+
+
+def _share(parts: list[Part]) -> None:
+    with single_threaded():
+        TEAM.run(parts)

@@ -1,0 +1,219 @@
+"""Shards run on threads, in planned memory, and fail with the user's line."""
+
+from __future__ import annotations
+
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from asg.backends.numpy_cpu import blas
+from asg.backends.numpy_cpu import kernel as table
+from asg.backends.numpy_cpu.interpreter import NumpyExecutable
+from asg.backends.numpy_cpu.kernels import shards
+
+import asg
+from asg.core.graph import Graph
+from asg.core.op import Op
+from asg.core.region import Body, body_input
+from asg.core.tensor import Tensor
+from asg.core.types import TensorType
+from asg.ops.shards import SUM, WHOLE, ShardMap
+from asg.passes.shard import ANY_WORK, Shard
+
+
+class Failing(Op):
+    """A copy that fails on negative numbers."""
+
+    def infer(self, x: TensorType) -> TensorType:
+        return x
+
+
+def _copy(x: Any, y: Any) -> None:
+    if (x < 0).any():
+        raise ValueError("a negative number")
+    np.copyto(y, x)
+
+
+@pytest.fixture
+def failing() -> Iterator[Op]:
+    def bind(op: Any, inputs: Any, outputs: Any, scratch: Any) -> Any:
+        return [(_copy, (inputs[0], outputs[0]))]
+
+    table.KERNELS[Failing] = table.Kernel(bind)
+    yield Failing()
+    del table.KERNELS[Failing]
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    with asg.configure(threads=2):
+        yield
+
+
+def leaf(name: str, *shape: int) -> Tensor:
+    return body_input(name, TensorType.of("float64", shape))
+
+
+def mapped(op: ShardMap, *shapes: tuple[int, ...]) -> Graph:
+    leaves = [asg.input(f"x{i}", shape, "float64") for i, shape in enumerate(shapes)]
+    results = op.apply(*leaves)
+    return Graph.of(leaves, results, [f"y{i}" for i in range(len(results))])
+
+
+def layer(rows: int, inputs: int = 30, outputs: int = 20) -> tuple[Graph, list[Any]]:
+    """Two layers on two shards, with the sums of the gradients of a loss."""
+    x, w = asg.input("x", (rows, inputs), "float64"), asg.input("w", (inputs, outputs), "float64")
+    y = asg.tanh(x @ w)
+    loss = asg.sum(y * y)
+    graph = Graph(loss=loss, gradient=asg.grad(loss, w), y=y)
+    part = Shard(ANY_WORK)(graph, [])
+    drawn = np.random.default_rng(0)
+    return part, [drawn.normal(size=(rows, inputs)), drawn.normal(size=(inputs, outputs))]
+
+
+def test_an_error_in_a_shard_names_the_line_of_the_user(failing: Op) -> None:
+    x = asg.input("x", (4, 3), "float64")
+    graph = Shard(ANY_WORK)(Graph(y=asg.exp(x)), [])
+    (op,) = [n.op for n in graph.nodes if isinstance(n.op, ShardMap)]
+    inner = leaf("x", 2, 3)
+    made = failing(inner)  # this is the line
+    op = ShardMap(Body.of([inner], [made], ["y"]), 2, (0,), (0,))
+    program = NumpyExecutable(mapped(op, (4, 3)))
+    numbers = np.ones((4, 3))
+    for row in range(4):
+        numbers[row, 1] = -1.0
+        with pytest.raises(ValueError, match="a negative number") as caught:
+            program([numbers])
+        assert "while running failing" in caught.value.__notes__[0]
+        line = made.node.origin.location
+        assert line is not None and f"test_shards.py:{line.line}" in caught.value.__notes__[0]
+        numbers[row, 1] = 1.0
+    np.testing.assert_array_equal(program([numbers])[0], numbers)
+
+
+def test_every_shard_has_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, run = set(), shards._run
+
+    def noted(program: Any, schedule: Any) -> None:
+        seen.add(threading.current_thread().name)
+        barrier.wait(timeout=10)
+        run(program, schedule)
+
+    barrier = threading.Barrier(2)
+    monkeypatch.setattr(shards, "_run", noted)
+    graph, inputs = layer(8)
+    NumpyExecutable(graph)(inputs)
+    assert len(seen) == 2
+
+
+def test_blas_stays_on_the_thread_that_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    library, run, counts = blas.openblas(), shards._run, []
+    if library is None:
+        pytest.skip("NumPy has another BLAS")
+
+    def noted(program: Any, schedule: Any) -> None:
+        counts.append(library.get_threads())
+        run(program, schedule)
+
+    monkeypatch.setattr(shards, "_run", noted)
+    graph, inputs = layer(8)
+    program, before = NumpyExecutable(graph), library.get_threads()
+    try:
+        blas.set_threads(2)
+        program(inputs)
+        assert counts == [1, 1] and library.get_threads() == 2
+    finally:
+        blas.set_threads(before)
+
+
+def test_operands_and_results_that_do_not_lie_in_one_piece() -> None:
+    x, w = leaf("x", 4, 3), leaf("w", 2, 3)
+    y = x @ w.T
+    values = [y, y, x, w, asg.sum(y), asg.constant(np.arange(8.0).reshape(4, 2)), y.T]
+    body = Body.of([x, w], values, [f"y{i}" for i in range(len(values))])
+    op = ShardMap(body, 3, (0, WHOLE), (0, 1, SUM, WHOLE, SUM, 0, 1))
+    a, b = asg.input("a", (3, 12), "float64"), asg.input("b", (3, 2), "float64")
+    results = op.apply(a.T, b.T)
+    graph = Graph.of([a, b], results, [f"y{i}" for i in range(len(results))])
+    drawn = np.random.default_rng(0)
+    rows, weights = drawn.normal(size=(3, 12)), drawn.normal(size=(3, 2))
+    found = NumpyExecutable(graph)([rows, weights])
+    product = rows.T @ weights
+    expected = [
+        product, np.concatenate(np.split(product, 3), 1), sum(np.split(rows.T, 3)), weights.T,
+        product.sum(), np.tile(np.arange(8.0).reshape(4, 2), (3, 1)), product.T,
+    ]  # fmt: skip
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, 1e-12)
+
+
+def test_inputs_are_left_as_they_are() -> None:
+    x = leaf("x", 2, 3)
+    op = ShardMap(Body.of([x], [asg.exp(asg.exp(x))], ["y"]), 2, (0,), (0,))
+    a = asg.input("a", (4, 3), "float64")
+    y = op(a)
+    program = NumpyExecutable(Graph(y=y, z=a + y))
+    numbers = np.full((4, 3), 0.5)
+    y_found, z_found = program([numbers])
+    np.testing.assert_allclose(z_found - y_found, numbers, 1e-12)
+
+
+def test_memory_is_planned_and_nothing_is_allocated_in_a_step() -> None:
+    graph, inputs = layer(512, 64, 48)
+    program = NumpyExecutable(graph)
+    (op,) = [n.op for n in graph.nodes if isinstance(n.op, ShardMap)]
+    whole = 512 * 64 * 8
+    assert program.plan.arena_bytes > whole  # the input, and the values of both shards
+    assert not shards._planned
+    results = sum(t.type.size * 8 for t in graph.outputs)
+    program(inputs)
+    tracemalloc.start()
+    try:
+        program(inputs)
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        program(inputs)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - before < results + 16384
+    assert op.shards == 2
+
+
+def test_kernels_that_want_scratch_have_their_own_in_every_shard() -> None:
+    x = asg.input("x", (6, 5, 4), "float64")
+    y = asg.softmax(asg.swapaxes(x, 1, 2) @ x, -1)
+    graph = Graph(y=asg.cumsum(y, 1))
+    expected = NumpyExecutable(_lowered(graph))([numbers := np.random.default_rng(0).normal(
+        size=(6, 5, 4))])  # fmt: skip
+    with asg.configure(threads=3):
+        part = Shard(ANY_WORK)(_lowered(graph), [])
+        assert any(isinstance(node.op, ShardMap) for node in part.nodes)
+        for _ in range(3):
+            np.testing.assert_array_equal(NumpyExecutable(part)([numbers])[0], expected[0])
+
+
+def _lowered(graph: Graph) -> Graph:
+    from asg.compiler.loader import load_backend
+    from asg.passes.lower import lower
+
+    return lower(graph, load_backend("numpy"))
+
+
+def test_bodies_with_loops_inside() -> None:
+    def step(carry: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        after = asg.tanh(carry + x)
+        return after, after * 2.0
+
+    x = asg.input("x", (4, 6), "float64")
+    last, every = asg.scan(step, asg.zeros((4,), "float64"), x.T)
+    graph = Graph(last=last, every=every)
+    part = Shard(ANY_WORK)(graph, [])
+    assert [n.op.result_places for n in part.nodes if isinstance(n.op, ShardMap)] == [(0, 1)]
+    numbers = np.random.default_rng(0).normal(size=(4, 6))
+    pairs = zip(NumpyExecutable(part)([numbers]), NumpyExecutable(graph)([numbers]), strict=True)
+    for one, other in pairs:
+        np.testing.assert_array_equal(one, other)
