@@ -183,7 +183,8 @@ class _Part:
     def _cut(self, tensor: Tensor, axis: int) -> Tensor:
         op: Any = tensor.node.op
         if cut_leaf(op, axis):
-            return replace(op, shape=self._cut_shape(tensor.type, axis))()
+            leaf: Tensor = replace(op, shape=self._cut_shape(tensor.type, axis))()
+            return leaf
         if isinstance(op, BroadcastTo) and _is_new(tensor, axis):
             source = self._whole(tensor.node.inputs[0])
             return BroadcastTo(self._cut_shape(tensor.type, axis))(source)
@@ -229,24 +230,29 @@ class _Part:
     # -- ops that say sizes ---------------------------------------------------------------
 
     def _with_shape(self, node: Node, decision: Decision) -> Op:
-        op: Any = node.op
-        return replace(op, shape=self.shard_of(node.output.type, decision.results[0]).shape)
+        return _with(node, shape=self.shard_of(node.output.type, decision.results[0]).shape)
 
     def _slice(self, node: Node, decision: Decision) -> Op:
         op: Any = node.op
         place = decision.operands[0]
         if not isinstance(place, int):
             return node.op
-        stop = (*op.stop[:place], self._cut_shape(node.output.type, place)[place],
-                *op.stop[place + 1 :])  # fmt: skip
-        whole = {"shape": self._cut_shape(node.output.type, place)} if type(op) is Unslice else {}
-        return replace(op, stop=stop, **whole)
+        shape = self._cut_shape(node.output.type, place)
+        stop = (*op.stop[:place], shape[place], *op.stop[place + 1 :])
+        return _with(node, stop=stop, **({"shape": shape} if type(op) is Unslice else {}))
 
     def _scan(self, node: Node, decision: Decision) -> Op:
         op: Any = node.op
         places = [p - 1 if isinstance(p, int) and op.is_stacked(i) else p
                   for i, p in enumerate(decision.operands)]  # fmt: skip
-        return replace(op, body=_local_body(op.body, places, decision.body or {}, self.shards))
+        return _with(node, body=_local_body(op.body, places, decision.body or {}, self.shards))
+
+
+def _with(node: Node, **changes: Any) -> Op:
+    """The op of a node with other attributes."""
+    op: Any = node.op
+    changed: Op = replace(op, **changes)
+    return changed
 
 
 def _is_new(tensor: Tensor, axis: int) -> bool:

@@ -168,7 +168,7 @@ def test_nearly_everything_of_a_step_is_on_shards() -> None:
 
 def test_loops_are_on_shards_when_their_carries_are() -> None:
     (op,) = maps(sharded(network("recurrent")[0]))
-    loops = [node.op for node in op.body.nodes if node.op.name == "scan"]
+    loops: list[Any] = [node.op for node in op.body.nodes if node.op.name == "scan"]
     assert len(loops) == 2
     assert all(t.shape[0] == 6 for loop in loops for t in loop.body.inputs[: loop.carries])
 
