@@ -41,7 +41,7 @@ def by_columns(
     counts = [int(axis.places(n)) for axis, n in zip(axes, x.shape[2:], strict=True)]
     if x.shape[1] <= FEW and 1 < prod(windows) <= LONGEST:
         return _by_elements(axes, windows, counts, x, weight, weight_order)
-    if x.shape[0] <= FEW and prod(counts) <= LONGEST < prod(windows):
+    if x.shape[0] <= FEW and prod(counts) <= min(LONGEST, prod(windows)):
         return _by_places(axes, windows, counts, x, weight, weight_order)
     return None
 
