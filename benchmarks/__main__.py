@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from benchmarks import machine, report, workloads
+from benchmarks.compile_time import Compilation, in_own_process
 from benchmarks.measure import BenchmarkError, Result, Settings, measure
+from benchmarks.page import page
 from benchmarks.peers import DEFAULT, PEERS
 
 Measured = dict[str, dict[str, Result]]
@@ -21,14 +23,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 2 for a wrong argument, 1 for a measurement that failed."""
     options = _parser().parse_args(arguments)
     settings = Settings(**{each.name: getattr(options, each.name) for each in fields(Settings)})
-    _tell_load()
+    load = _tell_load()
     try:
-        measured = run(options.workloads, options.peers, settings)
+        measured = run(workloads.chosen(options.workloads), options.peers, settings)
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1
+    chains = run_chains(options.chains)
     if options.json:
-        options.json.write_text(json.dumps(_plain(measured, settings), indent=1), "utf-8")
+        options.json.write_text(json.dumps(_plain(measured, chains, settings), indent=1), "utf-8")
+    if options.write:
+        text = page(measured, chains, settings, machine.facts(), load)
+        options.write.write_text(text, "utf-8")
     return 0
 
 
@@ -40,8 +46,22 @@ def run(names: Sequence[str], peers: Sequence[str], settings: Settings) -> Measu
         described = workloads.workload(name, settings.scale)
         able = [peer for peer in installed if PEERS[peer].runs(described)]
         measured[name] = measure(name, able, settings)
-        print(report.aligned([report.header(), *report.rows(name, measured[name])]), flush=True)
+        _show([report.header(), *report.rows(name, measured[name])])
+    if len(measured) > 1:
+        _show(report.overview(measured))
     return measured
+
+
+def run_chains(lengths: Sequence[int]) -> list[Compilation]:
+    """How long chains take to compile, printed at the end."""
+    found = [in_own_process(length) for length in lengths]
+    if found:
+        _show(report.compilations(found))
+    return found
+
+
+def _show(table: report.Table) -> None:
+    print(report.aligned(table), end="\n\n", flush=True)
 
 
 def _installed(peers: Sequence[str]) -> list[str]:
@@ -51,21 +71,25 @@ def _installed(peers: Sequence[str]) -> list[str]:
     return [peer for peer in peers if PEERS[peer].installed]
 
 
-def _tell_load() -> None:
+def _tell_load() -> str:
     load = machine.load()
     if load is None:
-        return
+        return "unknown"
     print(f"load average {load:.2f} on {machine.cores()} cores")
     if load > 0.5 * machine.cores():
         print("warning: the machine is busy; times, and ratios with several threads, mean little")
+    return f"{load:.2f}"
 
 
-def _plain(measured: Measured, settings: Settings) -> dict[str, Any]:
+def _plain(measured: Measured, chains: Sequence[Compilation], settings: Settings) -> dict[str, Any]:
     results = {
         name: {peer: asdict(result) for peer, result in found.items()}
         for name, found in measured.items()
     }
-    return {"machine": machine.facts(), "settings": asdict(settings), "results": results}
+    return {
+        "machine": machine.facts(), "settings": asdict(settings), "results": results,
+        "compilation": [asdict(each) for each in chains],
+    }  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,22 +99,36 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
+def _at_least(least: float, kind: type[Any]) -> Any:
+    def number(text: str) -> Any:
+        value = kind(text)
+        if not value >= least:
+            raise argparse.ArgumentTypeError(f"{text} is below {least}")
+        return value
+
+    number.__name__ = kind.__name__
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser("python -m benchmarks", description=__doc__)
     add = parser.add_argument
-    known, training = workloads.names(), list(workloads.TRAINING)
-    add("--workloads", nargs="+", choices=known, default=training, metavar="NAME",
-        help=f"of {', '.join(known)}; default: the first {len(training)}")  # fmt: skip
+    known = [*workloads.GROUPS, *workloads.names()]
+    add("--workloads", nargs="+", choices=known, default=["training"], metavar="NAME",
+        help=f"of {', '.join(known)}; default: training")  # fmt: skip
     add("--peers", nargs="+", choices=PEERS, default=DEFAULT, metavar="NAME",
         help=f"of {', '.join(PEERS)}; default: {', '.join(DEFAULT)}")  # fmt: skip
-    add("--rounds", type=int, default=10, help="turns of every peer")
-    add("--seconds", type=float, default=0.3, help="of a turn")
-    add("--pause", type=float, default=0.1, help="seconds between turns")
+    add("--rounds", type=_at_least(1, int), default=10, help="turns of every peer")
+    add("--seconds", type=_at_least(0, float), default=0.3, help="of a turn")
+    add("--pause", type=_at_least(0, float), default=0.1, help="seconds between turns")
     add("--scale", choices=("full", "tiny"), default="full", help="tiny: to see that all works")
     add("--clock", choices=("elapsed", "cpu"), default="elapsed",
         help="cpu: the processor's time, for a busy machine; best with --cores 1")  # fmt: skip
-    add("--cores", type=int, default=0, help="that each peer may use; 0: all (Linux)")
+    add("--cores", type=_at_least(0, int), default=0, help="that a peer may use; 0: all (Linux)")
+    add("--chains", nargs="*", type=_at_least(2, int), default=(), metavar="NODES",
+        help="also compile chains of these lengths")  # fmt: skip
     add("--json", type=Path, help="write everything that was measured to this file")
+    add("--write", type=Path, help="write a page of Markdown to this file")
     return parser
 
 

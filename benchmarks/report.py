@@ -1,12 +1,14 @@
-"""The results as tables."""
+"""The results as tables: aligned text for the terminal, Markdown for the page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from benchmarks.compile_time import Compilation
 from benchmarks.measure import REFERENCES, Result
 
-Rows = Sequence[Sequence[str]]
+Table = Sequence[Sequence[str]]
+Results = Mapping[str, Result]
 
 
 def spelled(seconds: float) -> str:
@@ -20,7 +22,7 @@ def header() -> list[str]:
     return ["workload", "peer", "step", *ratios, "build s", "peak MB", "grown MB"]
 
 
-def rows(name: str, results: Mapping[str, Result]) -> list[list[str]]:
+def rows(name: str, results: Results) -> list[list[str]]:
     """A row for each peer of a workload."""
     return [
         [name, peer, spelled(result.seconds), *_ratios(result, results), *_costs(result)]
@@ -28,7 +30,7 @@ def rows(name: str, results: Mapping[str, Result]) -> list[list[str]]:
     ]
 
 
-def _ratios(result: Result, results: Mapping[str, Result]) -> list[str]:
+def _ratios(result: Result, results: Results) -> list[str]:
     return [f"{result.ratio(results[name]):.2f}" if name in results else "-" for name in REFERENCES]
 
 
@@ -37,7 +39,30 @@ def _costs(result: Result) -> list[str]:
     return [f"{result.build_seconds:.2f}", f"{result.peak_mb:.0f}", f"{grown:.0f}"]
 
 
-def aligned(table: Rows) -> str:
+def overview(measured: Mapping[str, Results]) -> list[list[str]]:
+    """A row for each workload: every peer's step by that of the first reference it has."""
+    peers = list(dict.fromkeys(peer for results in measured.values() for peer in results))
+    table = [["workload", "of", *peers]]
+    for name, results in measured.items():
+        reference = next((each for each in REFERENCES if each in results), next(iter(results)))
+        base = results[reference]
+        ratios = [f"{results[p].ratio(base):.2f}" if p in results else "-" for p in peers]
+        table.append([name, f"{reference} {spelled(base.seconds)}", *ratios])
+    return table
+
+
+def compilations(found: Sequence[Compilation]) -> list[list[str]]:
+    """A row for each length of the chain; if compilation is linear, the last columns are even."""
+    stages = ("build", "gradient", "pipeline", "program")
+    table = [["chain", "nodes", *(f"{stage} s" for stage in stages), "us a node", "peak MB"]]
+    for each in found:
+        seconds = [f"{getattr(each, stage):.2f}" for stage in stages]
+        node = f"{each.seconds / each.nodes * 1e6:.0f}"
+        table.append([f"{each.chain:,}", f"{each.nodes:,}", *seconds, node, f"{each.peak_mb:.0f}"])
+    return table
+
+
+def aligned(table: Table) -> str:
     """Columns under each other: the first two to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = []
@@ -46,3 +71,10 @@ def aligned(table: Rows) -> str:
         cells[:2] = [cell.ljust(width) for cell, width in zip(row[:2], widths, strict=False)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def markdown(table: Table) -> str:
+    """The same for a page."""
+    first, *others = table
+    ruler = ["---"] * 2 + ["---:"] * (len(first) - 2)
+    return "\n".join("| " + " | ".join(row) + " |" for row in (first, ruler, *others))

@@ -6,7 +6,7 @@ kinds, so that tuning to the first alone would show. Each has a tiny form, for t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -33,6 +33,7 @@ Make = Callable[[bool], Workload]
 TRAINING: dict[str, Make] = {}
 HELD_BACK: dict[str, Make] = {}
 INFERENCE: dict[str, Make] = {}
+GROUPS = {"training": TRAINING, "held_back": HELD_BACK, "inference": INFERENCE}
 
 
 def _listed(table: dict[str, Make]) -> Callable[[Make], Make]:
@@ -45,7 +46,12 @@ def _listed(table: dict[str, Make]) -> Callable[[Make], Make]:
 
 def names() -> list[str]:
     """All workloads."""
-    return [*TRAINING, *HELD_BACK, *INFERENCE]
+    return [name for group in GROUPS.values() for name in group]
+
+
+def chosen(words: Sequence[str]) -> list[str]:
+    """The workloads that names of workloads and of groups stand for, each once."""
+    return list(dict.fromkeys(name for word in words for name in GROUPS.get(word, (word,))))
 
 
 def workload(name: str, scale: str = "full") -> Workload:

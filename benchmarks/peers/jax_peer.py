@@ -266,7 +266,7 @@ def _norms(layers: tuple[described.Layer, ...], prefix: str) -> list[str]:
 def clipped(gradients: Tree, most: float) -> Tree:
     norm = jnp.sqrt(sum(jnp.sum(g * g) for g in jax.tree.leaves(gradients)))
     factor = jnp.minimum(1.0, most / (norm + 1e-6))
-    return jax.tree.map(lambda g: g * factor, gradients)
+    return {name: g * factor for name, g in gradients.items()}
 
 
 def sgd(rule: Optimizer, p: Tree, gradients: Tree, moments: Tree) -> tuple[Tree, Tree]:

@@ -56,7 +56,8 @@ class Deep:
             np.tanh(bent, bent)
             np.multiply(bent, tenth, scratch)
             np.add(before, scratch, after)
-        return self._h[-1]
+        last: Array = self._h[-1]
+        return last
 
     def backward(self, dy: Array) -> None:
         slope, more = self._scratch, self._more
