@@ -1,4 +1,4 @@
-"""``asg eval``: the loss and the accuracy of a run, on its own backend and on another."""
+"""``asg eval``: the loss and the metrics of a run, on its own backend and on another."""
 
 from __future__ import annotations
 
@@ -43,24 +43,38 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _tell(training: Training, width: int) -> None:
-    found, count = training.test(), len(training.task.test)
-    print(
-        f"{training.model.backend:<{width}}  test accuracy {found['accuracy']:.4f}   "
-        f"loss {found['loss']:.6f}   ({count} examples)"
-    )
+    found, task = training.test(), training.task
+    told = [f"{name} {found[name]:.4f}" for name in task.goal.metrics]
+    told += [f"loss {found['loss']:.6f}", f"({len(task.test)} examples)"]
+    print(f"{training.model.backend:<{width}}  test {'   '.join(told)}")
+    if task.writes_sequences:
+        print(f"{'':<{width}}  {_share_without_mistake(training):.1%} answered without a mistake")
+
+
+def _share_without_mistake(training: Training) -> float:
+    """Of the test sequences, when the network goes on with what it wrote itself."""
+    from asg.train.sequences import answers
+
+    source, _, target = training.task.test.arrays.values()
+    found = answers(training.model, source, training.task.start)
+    return float((found == target).all(1).mean())
 
 
 def _compare(first: Training, second: Training) -> None:
     left, right = (_predictions(each) for each in (first, second))
-    difference, differ = np.abs(left - right), left.argmax(-1) != right.argmax(-1)
-    print(
-        f"largest difference of predictions {difference.max():.3g} "
-        f"(largest prediction {np.abs(left).max():.3g}); "
-        f"{int(differ.sum())} of {differ.size} classes differ"
+    told = (
+        f"largest difference of predictions {np.abs(left - right).max():.3g} "
+        f"(largest prediction {np.abs(left).max():.3g})"
     )
+    if first.task.goal.tells_apart:
+        differ = left.argmax(-1) != right.argmax(-1)
+        told += f"; {int(differ.sum())} of {differ.size} {first.task.goal.noun} differ"
+    print(told)
 
 
 def _predictions(training: Training) -> np.ndarray[Any, Any]:
-    batches = training.task.test_loader()
-    parts = [training.model.predict(batch[training.task.input]) for batch in batches]
+    model, names = training.model, training.task.inputs
+    parts = [
+        model.predict(*(batch[name] for name in names)) for batch in training.task.test_loader()
+    ]
     return np.concatenate(parts).astype(np.float64)

@@ -1,4 +1,4 @@
-"""``asg predict``: the classes of the examples in a file."""
+"""``asg predict``: the classes, numbers or sequences that a network gives for a file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from asg.core.errors import ConfigError
 from asg.io import write_bytes, write_text
 
 if TYPE_CHECKING:
+    from asg.train.task import Task
     from asg.train.trainer import Training
 
 DONE = 0
-DESCRIPTION = "Predict the classes of examples with the network of a run."
+DESCRIPTION = """\
+Predict with the network of a run: the classes of examples, with their probabilities; numbers; or
+sequences, which are written one symbol after the other."""
 KINDS = (".npy", ".csv")
 
 Array = np.ndarray[Any, Any]
@@ -42,8 +45,9 @@ def run(arguments: Sequence[str]) -> int:
     )  # fmt: skip
     parser.add_argument(
         "--output", metavar="FILE",
-        help=".npy gets the probabilities [examples, classes], .csv a line for each example; "
-        "without it, the lines are printed",
+        help=".npy gets the probabilities [examples, classes], the numbers [examples] or the "
+        "sequences [examples, length], .csv a line for each example; without it, the lines are "
+        "printed",
     )  # fmt: skip
     add_backend(parser, "what runs the network (default: that of the run)")
     given = parser.read(arguments)
@@ -57,8 +61,8 @@ def run(arguments: Sequence[str]) -> int:
     if training.task.tokenizer is not None:
         raise ConfigError(f"{given.run} is of a language model; use asg generate")
     examples = _fitting(_read(given.input), training, given.input)
-    probabilities = _probabilities(np.asarray(training.model.predict(examples)))
-    _write(probabilities, given.output)
+    found = _predicted(training, examples)
+    _write(found, _lines(found, training.task), given.output)
     return DONE
 
 
@@ -102,7 +106,22 @@ def _fitting(examples: Array, training: Training, path: str) -> Array:
         )
     if not len(examples):
         raise ConfigError(f"--input: {path} has no example")
-    return training.task.fitting(examples)
+    if not training.task.writes_sequences:
+        return training.task.fitting(examples)
+    symbols = training.task.example.outputs
+    if (examples % 1 != 0).any() or examples.min() < 0 or examples.max() >= symbols:
+        raise ConfigError(f"--input: {path} should hold whole numbers of 0...{symbols - 1}")
+    return examples.astype(np.int32)
+
+
+def _predicted(training: Training, examples: Array) -> Array:
+    """Sequences [n, length], probabilities [n, classes], or numbers [n]."""
+    if training.task.writes_sequences:
+        from asg.train.sequences import answers
+
+        return answers(training.model, examples, training.task.start)
+    found = np.asarray(training.model.predict(examples))
+    return _probabilities(found) if training.task.goal.tells_apart else found
 
 
 def _probabilities(scores: Array) -> Array:
@@ -110,24 +129,31 @@ def _probabilities(scores: Array) -> Array:
     return np.asarray(shifted / shifted.sum(1, keepdims=True), np.float32)
 
 
-def _write(probabilities: Array, output: str | None) -> None:
-    if output and output.endswith(".npy"):
+def _write(found: Array, lines: str, output: str | None) -> None:
+    if not output:
+        sys.stdout.write(lines)
+        return
+    if output.endswith(".npy"):
         content = io.BytesIO()
-        np.save(content, probabilities, allow_pickle=False)
+        np.save(content, found, allow_pickle=False)
         write_bytes(output, content.getvalue())
-    elif output:
-        write_text(output, _lines(probabilities))
     else:
-        sys.stdout.write(_lines(probabilities))
-    if output:
-        print(f"wrote {output}: {len(probabilities)} examples")
+        write_text(output, lines)
+    print(f"wrote {output}: {len(found)} examples")
 
 
-def _lines(probabilities: Array) -> str:
+def _lines(found: Array, task: Task) -> str:
+    """CSV with a head."""
+    head: tuple[str, ...] = ("example", "class", "probability")
+    rows: list[tuple[object, ...]]
+    if task.writes_sequences:
+        head, rows = ("example", "sequence"), [(" ".join(map(str, row)),) for row in found]
+    elif task.goal.tells_apart:
+        rows = [(chosen, f"{row[chosen]:.6f}") for row in found for chosen in [int(row.argmax())]]
+    else:
+        head, rows = ("example", "number"), [(f"{number:.6g}",) for number in found]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["example", "class", "probability"])
-    for number, row in enumerate(probabilities):
-        chosen = int(row.argmax())
-        writer.writerow([number, chosen, f"{row[chosen]:.6f}"])
+    writer.writerow(head)
+    writer.writerows((number, *row) for number, row in enumerate(rows))
     return text.getvalue()

@@ -17,8 +17,10 @@ from typing import Any
 
 import asg
 from asg.train.config import TrainConfig
+from asg.train.epoch import Epoch, best_epoch, judging
+from asg.train.networks import FLAT
 from asg.train.summary import StepMemory, op_counts, parameter_count, step_memory
-from asg.train.trainer import Epoch, Training
+from asg.train.trainer import Training
 
 Print = Callable[[str], None]
 REDRAW_SECONDS = 0.1
@@ -54,14 +56,13 @@ def backend_text(name: str) -> str:
 
 def summary_lines(training: Training) -> list[str]:
     """The data, the model and the graph."""
-    train, test, example = training.task.train, training.task.test, training.task.example
-    text = training.task.tokenizer is not None
-    noun = "tokens" if text else "features"
-    flat = len(example.shape) == 1
-    each = f"{example.shape[0]} {noun}" if flat else " x ".join(map(str, example.shape))
+    task = training.task
+    train, test, shape = task.train, task.test, task.example.shape
+    noun = "features" if task.layout == FLAT else task.goal.noun
+    each = f"{shape[0]} {noun}" if len(shape) == 1 else " x ".join(map(str, shape))
     return [
         f"data    {train.name}: {len(train)} train / {len(test)} test, {each}, "
-        f"{example.classes} {'characters' if text else 'classes'} ({train.source})",
+        f"{task.example.outputs} {task.goal.noun} ({train.source})",
         f"model   {_network(training)}, {parameter_count(training):,} parameters; "
         f"{_rule(training)}",
         _graph_line(training),
@@ -73,7 +74,7 @@ def _network(training: Training) -> str:
     values, example = training.config.model.model_dump(), training.task.example
     if "hidden" not in values:
         return str(values["kind"])
-    return "-".join(map(str, (*example.shape, *values["hidden"], example.classes)))
+    return "-".join(map(str, (*example.shape, *values["hidden"], example.outputs)))
 
 
 def _rule(training: Training) -> str:
@@ -105,24 +106,28 @@ def _memory(memory: StepMemory) -> str:
 def epoch_line(epoch: Epoch, epochs: int) -> str:
     """``epoch  3/30  loss 0.752  acc 0.879  test_loss 0.602  test_acc 0.892  65k samples/s``."""
     number = f"{epoch.epoch:>{len(str(epochs))}}/{epochs}"
-    return (
-        f"epoch {number}  loss {epoch.loss:.4f}  acc {epoch.accuracy:.4f}  "
-        f"test_loss {epoch.test_loss:.4f}  test_acc {epoch.test_accuracy:.4f}  "
-        f"{epoch.samples_per_second / 1000:.1f}k samples/s"
-    )
+    results = [f"{_abbreviated(name)} {value:.4f}" for name, value in epoch.train.items()]
+    results += [f"test_{_abbreviated(name)} {value:.4f}" for name, value in epoch.test.items()]
+    rate = f"{epoch.samples_per_second / 1000:.1f}k samples/s"
+    return "  ".join([f"epoch {number}", *results, rate])
+
+
+def _abbreviated(name: str) -> str:
+    return "acc" if name == "accuracy" else name
 
 
 def result_lines(history: list[Epoch], epochs: int, seconds: float, why: str) -> list[str]:
     """How long it took, how good it got, and why it ended early, if it did."""
     if not history:
         return [f"stopped after {seconds:.1f} s, before the end of the first epoch"]
-    best = max(history, key=lambda epoch: epoch.test_accuracy)
+    name = judging(history)
+    best = best_epoch(history, name)
     last = len(history)
     how = "done in" if last == epochs else f"stopped after {counted(last, 'epoch')} and"
     return [
         *([f"early   {why.replace('val_loss', 'test_loss')}"] if why else []),
-        f"{how} {seconds:.1f} s   test accuracy {history[-1].test_accuracy:.4f} "
-        f"(best {best.test_accuracy:.4f} in epoch {best.epoch})"
+        f"{how} {seconds:.1f} s   test {name} {history[-1].test[name]:.4f} "
+        f"(best {best.test[name]:.4f} in epoch {best.epoch})"
     ]
 
 

@@ -20,11 +20,13 @@ from asg.cli.training import DONE, FAILED, INTERRUPTED, Outcome, configuration_v
 from asg.core.errors import AsgError, ConfigError
 from asg.io import write_text
 from asg.train.config import SHORT, TrainConfig, validated
+from asg.train.epoch import best_epoch, judging
 from asg.train.problem import suggestion
 from asg.train.run_folder import create_run_folder
 
 TABLE = "comparison.csv"
-RESULTS = ("test_accuracy", "best_test_accuracy", "test_loss", "epochs", "seconds", "run", "error")
+KINDS = ("test_", "best_test_")  # of the metric that judges
+RESULTS = ("test_loss", "epochs", "seconds", "run", "error")
 
 
 @dataclass(frozen=True)
@@ -154,11 +156,14 @@ def _train_one(row: Row, folder: Path) -> None:
 
 def _table(rows: Sequence[Row], names: Sequence[str]) -> list[list[str]]:
     """The head, then a line per combination."""
-    lines = [["number", *names, *RESULTS]]
+    histories = [row.outcome.history for row in rows if row.outcome is not None]
+    judged = dict.fromkeys(judging(history) for history in histories if history)
+    results = [*(f"{kind}{name}" for name in judged for kind in KINDS), *RESULTS]
+    lines = [["number", *names, *results]]
     for number, row in enumerate(rows, start=1):
         found = _results(row)
         settings = [report.shown(row.settings[name]) for name in names]
-        lines.append([str(number), *settings, *(found.get(name, "") for name in RESULTS)])
+        lines.append([str(number), *settings, *(found.get(name, "") for name in results)])
     return lines
 
 
@@ -168,10 +173,11 @@ def _results(row: Row) -> Mapping[str, str]:
         return found
     found["run"] = row.outcome.folder.path.name
     if history := row.outcome.history:
+        name = judging(history)
         found |= {
-            "test_accuracy": f"{history[-1].test_accuracy:.4f}",
-            "best_test_accuracy": f"{max(e.test_accuracy for e in history):.4f}",
-            "test_loss": f"{history[-1].test_loss:.4f}",
+            f"test_{name}": f"{history[-1].test[name]:.4f}",
+            f"best_test_{name}": f"{best_epoch(history, name).test[name]:.4f}",
+            "test_loss": f"{history[-1].test['loss']:.4f}",
             "epochs": str(len(history)),
         }
     return found

@@ -13,15 +13,23 @@ from asg.cli import report
 from asg.cli.errors import one_line
 from asg.cli.interrupt import BetweenSteps, between_steps
 from asg.cli.options import Given, merged
-from asg.core.errors import AsgError, ConfigError, Diverged, FileError, MissingLibrary
+from asg.core.errors import (
+    AsgError,
+    ConfigError,
+    Diverged,
+    FileError,
+    MissingLibrary,
+    UnfitData,
+)
 from asg.train.callback import Callback
 from asg.train.callbacks import SaveCheckpoints
 from asg.train.config import TrainConfig, spelled_out
 from asg.train.config_file import read_values
 from asg.train.datasets import DATASET
+from asg.train.epoch import Epoch
 from asg.train.loop import Fit
 from asg.train.run_folder import CHECKPOINTS, CONFIG, STEP, RunFolder, create_run_folder
-from asg.train.trainer import Epoch, Training
+from asg.train.trainer import Training
 
 DESCRIPTION = "Train a network; write its weights, its curves and a picture of its graph."
 DONE, FAILED, INTERRUPTED = 0, 1, 130
@@ -184,7 +192,7 @@ def _train(
 
 
 def _advised(error: AsgError, training: Training) -> str:
-    if not isinstance(error, Diverged):
+    if not isinstance(error, Diverged) or isinstance(error, UnfitData):
         return one_line(error)
     rate = training.config.optimizer.model_dump()["lr"]
     what = str(error).splitlines()[0]

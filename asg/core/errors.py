@@ -133,6 +133,10 @@ class Diverged(AsgError, ArithmeticError):
     """
 
 
+class UnfitData(Diverged):
+    """The loss is no finite number because of the examples: NaN, or labels out of range."""
+
+
 class ConfigError(AsgError, ValueError):
     """A configuration file or option is wrong; the message gives key, value and a suggestion."""
 

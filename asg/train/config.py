@@ -17,6 +17,7 @@ from asg.core.errors import ConfigError
 from asg.train.augmentation import AugmentationConfig
 from asg.train.builders import OPTIMIZER, SCHEDULE
 from asg.train.datasets import DATASET
+from asg.train.goal import AUTOMATIC, FOR_NUMBERS
 from asg.train.networks import MODEL
 from asg.train.problem import label_of, problem_line, unknown_choice
 from asg.train.sections import Choice, Count, Number, Section, no_bool
@@ -33,6 +34,7 @@ SHORT = {
     "seed": "training.seed",
     "checkpoint_every": "training.checkpoint_every",
     "early_stopping": "training.early_stopping",
+    "loss": "training.loss",
 }
 # Sections whose keys depend on what they choose.
 CHOICES: dict[str, Choice] = {
@@ -45,6 +47,10 @@ CHOICES: dict[str, Choice] = {
 
 def _known_backend(name: str) -> str:
     return _one_of("backend", name, backend_names())
+
+
+def _known_loss(name: str) -> str:
+    return _one_of("loss", name, [AUTOMATIC, *FOR_NUMBERS])
 
 
 def _one_of(kind: str, name: str, choices: list[str]) -> str:
@@ -75,6 +81,14 @@ class TrainingConfig(Section):
         default=0.0, ge=0, description="bound on the norm of all gradients; 0 for none"
     )
     accumulate: Count = Field(default=1, description="steps whose gradients make one update")
+    drop_last: bool = Field(
+        default=False, description="leave out the last examples when they fill no batch"
+    )
+    loss: Annotated[str, AfterValidator(_known_loss)] = Field(
+        default=AUTOMATIC,
+        description=f"of numbers, one of {', '.join(FOR_NUMBERS)}; auto is mse, and cross entropy "
+        "for classes and tokens",
+    )
 
 
 class TrainConfig(Section):

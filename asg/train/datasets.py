@@ -6,7 +6,7 @@ Those whose publishers keep test examples apart are taken as published; others a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -24,11 +24,13 @@ class Parts:
         train: what is learned.
         test: what it is tested with.
         tokenizer: of a text; None for examples with labels.
+        symbols: that sequences are made of.
     """
 
     train: Dataset
     test: Dataset
     tokenizer: Any = None
+    symbols: int = 0
 
 
 def whole(name: str, seed: int, *, test_fraction: float = 0.2) -> Parts:
@@ -65,6 +67,27 @@ def spirals(
     """
     made = load("spirals", count=count, classes=classes, turns=turns, noise=noise, seed=seed)
     return _split(made, test_fraction, seed)
+
+
+def sequences(
+    name: str,
+    seed: int,
+    *,
+    count: int = 2000,
+    length: int = 6,
+    vocabulary: int = 8,
+    test_fraction: float = 0.1,
+) -> Parts:
+    """Computed sequences to write again, forwards or backwards.
+
+    Args:
+        count: sequences, for training and testing together.
+        length: of a sequence.
+        vocabulary: number of symbols.
+    """
+    made = load(name, count=count, length=length, vocabulary=vocabulary, seed=seed)
+    parts = _split(made, test_fraction, seed)
+    return replace(parts, symbols=vocabulary)
 
 
 def published(name: str, seed: int, *, root: str | None = None, download: bool = False) -> Parts:
@@ -141,6 +164,8 @@ def _loaders() -> dict[str, Callable[..., Parts]]:
         name: own.get(name) or partial(published if name in files else whole, name)
         for name in classified
     }
+    found |= {name: partial(whole, name) for name in names("regression")}
+    found |= {name: partial(sequences, name) for name in names("sequences")}
     return {**found, "tinyshakespeare": tinyshakespeare, "text": text}
 
 

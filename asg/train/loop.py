@@ -7,9 +7,10 @@ from contextlib import ExitStack, contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from asg.core.errors import Diverged, FeedError, OperandError
+from asg.core.errors import Diverged, FeedError, OperandError, UnfitData
 from asg.train.batches import arrays_of
 from asg.train.callback import Callback
+from asg.train.diagnosis import fault_of_data
 from asg.train.history import History
 from asg.train.objective import epoch_results
 
@@ -65,7 +66,8 @@ class Fit:
         """Train to the end.
 
         Raises:
-            Diverged: the mean loss of an epoch is no finite number.
+            Diverged: the mean loss of an epoch is no finite number (`UnfitData` when the examples
+                are to blame).
         """
         with self._announced():
             while self.epoch < self.epochs or self._resumed_inside:
@@ -127,6 +129,11 @@ class Fit:
         if not isfinite(loss):
             self.stop("the loss is not finite")
             self.history.stop_reason = self._stopped
+            if fault := fault_of_data(self):
+                raise UnfitData(
+                    f"the mean loss of epoch {self.epoch} is {loss}: {fault}\n"
+                    "  repair: leave such examples out, or mend them"
+                )
             raise Diverged(
                 f"the mean loss of epoch {self.epoch} is {loss}\n"
                 "  repair: a smaller learning rate, a bound on gradients "

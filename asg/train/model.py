@@ -132,7 +132,8 @@ class Model:
         Raises:
             OperandError: data that cannot be trained on, or an argument out of range.
             FeedError, ShapeError: data that does not fit the network; names what.
-            Diverged: the loss is no finite number any more.
+            Diverged: the loss is no finite number any more (`UnfitData`: the examples have values
+                that are none, or labels of classes that there are not).
             FileError: there is no checkpoint to resume from, or it is damaged, or of another step.
         """
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:

@@ -1,6 +1,6 @@
 """The networks that a configuration can name: one line of `NETWORKS` each.
 
-A builder gets the shape of one example and the number of classes, then the options of its section.
+A builder gets the shape of one example and the number of outputs, then the options of its section.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from asg import nn
 from asg.core.errors import ConfigError
@@ -20,11 +21,13 @@ class Example:
 
     Attributes:
         shape: of one example.
-        classes: how many there are to tell apart.
+        outputs: how many classes or tokens there are to tell apart, or numbers to predict.
+        units: of numbers, mean and deviation in the data.
     """
 
     shape: tuple[int, ...]
-    classes: int
+    outputs: int
+    units: tuple[float, float] | None = None
 
 
 def classifier(
@@ -65,7 +68,7 @@ def mlp(
         hidden: widths of the hidden layers.
         standardize: give every feature mean 0 and variance 1 first, for tables.
     """
-    return classifier(example.shape[0], hidden, example.classes, dropout, standardize)
+    return classifier(example.shape[0], hidden, example.outputs, dropout, standardize)
 
 
 def cnn(
@@ -103,7 +106,7 @@ def cnn(
             f"fc{number}_act": nn.ELU(),
             f"fc{number}_drop": nn.Dropout(dropout),
         }
-    layers["out"] = nn.Linear((features, *fc_units)[-1], example.classes)
+    layers["out"] = nn.Linear((features, *fc_units)[-1], example.outputs)
     return nn.Sequential(**layers)
 
 
@@ -115,7 +118,7 @@ def lenet(example: Example) -> nn.Module:
             f"kind: lenet is for images of 28 x 28 or 32 x 32, these have {height} x {width}"
         )
     padding = 2 if height == 28 else 0
-    return nn.models.LeNet5(example.classes, channels, padding)
+    return nn.models.LeNet5(example.outputs, channels, padding)
 
 
 def resnet18(example: Example, *, width: int = 64) -> nn.Module:
@@ -124,7 +127,7 @@ def resnet18(example: Example, *, width: int = 64) -> nn.Module:
     Args:
         width: channels of the first stage; 64 in the paper.
     """
-    return nn.models.resnet18(num_classes=example.classes, width=width)
+    return nn.models.resnet18(num_classes=example.outputs, width=width)
 
 
 def vgg11(example: Example, *, width_mult: float = 1.0, dropout: float = 0.5) -> nn.Module:
@@ -134,7 +137,7 @@ def vgg11(example: Example, *, width_mult: float = 1.0, dropout: float = 0.5) ->
         width_mult: factor of all widths.
     """
     return nn.models.vgg11_bn(
-        num_classes=example.classes, width_mult=width_mult, dropout=dropout
+        num_classes=example.outputs, width_mult=width_mult, dropout=dropout
     )
 
 
@@ -143,7 +146,7 @@ def mobilenet_v2(
 ) -> nn.Module:
     """MobileNetV2, names of torchvision."""
     return nn.models.mobilenet_v2(
-        num_classes=example.classes, width_mult=width_mult, dropout=dropout
+        num_classes=example.outputs, width_mult=width_mult, dropout=dropout
     )
 
 
@@ -171,7 +174,7 @@ def vit(
         raise ConfigError(f"kind: vit is for square images, these have {height} x {width}")
     return nn.models.VisionTransformer(
         height, patch_size, num_layers, num_heads, hidden_dim, mlp_dim, dropout,
-        num_classes=example.classes,
+        num_classes=example.outputs,
     )  # fmt: skip
 
 
@@ -191,7 +194,7 @@ def char_lstm(
         num_layers: one on top of the other.
     """
     return nn.models.LSTMLanguageModel(
-        example.classes, embedding_dim, hidden_size, num_layers, dropout
+        example.outputs, embedding_dim, hidden_size, num_layers, dropout
     )
 
 
@@ -211,13 +214,42 @@ def gpt(
         n_head: heads of each; divides n_embd.
     """
     config = nn.models.GPTConfig(
-        vocab_size=example.classes, n_positions=example.shape[0], n_embd=n_embd, n_layer=n_layer,
+        vocab_size=example.outputs, n_positions=example.shape[0], n_embd=n_embd, n_layer=n_layer,
         n_head=n_head, resid_pdrop=dropout, embd_pdrop=dropout, attn_pdrop=dropout,
     )  # fmt: skip
     return nn.models.GPT(config)
 
 
+def attention_seq2seq(
+    example: Example, *, hidden_size: int = 64, dropout: float = 0.0
+) -> nn.Module:
+    """A GRU reads, a GRU with attention to what was read writes.
+
+    Args:
+        hidden_size: features of a symbol and of the state.
+    """
+    symbols = example.outputs + 1  # and one for the start
+    return nn.models.AttentionSeq2Seq(symbols, symbols, hidden_size, dropout)
+
+
+class Measured(nn.Module):
+    """A network of one output, as one number per example in the units of the data.
+
+    Attributes:
+        net: whose output has about mean 0 and deviation 1.
+    """
+
+    def __init__(self, net: nn.Module, mean: float, deviation: float) -> None:
+        """What the numbers that the network learns have for a mean and a deviation."""
+        self.net, self._mean, self._deviation = net, mean, deviation
+
+    def forward(self, *inputs: Any) -> Any:
+        """``[batch]``."""
+        return self.net(*inputs)[:, 0] * self._deviation + self._mean
+
+
 FLAT, IMAGE, COLOUR, TEXT = "features", "images", "images of three channels", "text"
+SEQUENCE = "sequences"
 
 
 @dataclass(frozen=True)
@@ -226,7 +258,8 @@ class Network:
 
     Attributes:
         build: makes it.
-        takes: examples as features in a row, as images, as images of three channels, or text.
+        takes: examples as features in a row, as images, as images of three channels, texts, or
+            sequences, to write others.
     """
 
     build: Callable[..., nn.Module]
@@ -243,6 +276,7 @@ NETWORKS = {
     "vit": Network(vit, COLOUR),
     "char_lstm": Network(char_lstm, TEXT),
     "gpt": Network(gpt, TEXT),
+    "attention_seq2seq": Network(attention_seq2seq, SEQUENCE),
 }
 MODEL = Choice(
     "model", "kind", {name: each.build for name, each in NETWORKS.items()}, default="mlp", fixed=1
@@ -261,4 +295,4 @@ def network(section: Section, example: Example) -> nn.Module:
         ConfigError: it cannot be built for them; begins with the section.
     """
     made: nn.Module = told("model", lambda: MODEL.build(section, example))
-    return made
+    return made if example.units is None else Measured(made, *example.units)

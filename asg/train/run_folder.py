@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from asg.train.callbacks.json_lines import append_line, as_line
 from asg.train.config import TrainConfig, as_values, configured
 from asg.train.config_file import config_text, read_values
 from asg.train.curves import curves_svg
-from asg.train.trainer import Epoch, Training
+from asg.train.epoch import Epoch
+from asg.train.trainer import Training
 
 CONFIG, HISTORY, CURVES = "config.yaml", "history.jsonl", "curves.svg"
 MODEL, STEP, CHECKPOINTS = "model.safetensors", "step.svg", "checkpoints"
@@ -75,7 +75,7 @@ class RunFolder:
         Raises:
             FileError: the system refuses.
         """
-        append_line(self.path / HISTORY, asdict(epoch))
+        append_line(self.path / HISTORY, epoch.facts())
 
     def remove_leftovers(self) -> None:
         """Remove what a run that was killed while it wrote left beside its files."""
@@ -116,13 +116,13 @@ class RunFolder:
             return []
         try:
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            return [Epoch(**json.loads(line)) for line in lines if line.endswith("\n")]
-        except (OSError, ValueError, TypeError) as error:
+            return [Epoch.of(json.loads(line)) for line in lines if line.endswith("\n")]
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise FileError(f"{path} is damaged: {error}") from None
 
     def write_history(self, epochs: Sequence[Epoch]) -> None:
         """The history anew, with these epochs alone: a resumed run goes on behind them."""
-        write_text(self.path / HISTORY, "".join(as_line(asdict(epoch)) for epoch in epochs))
+        write_text(self.path / HISTORY, "".join(as_line(epoch.facts()) for epoch in epochs))
 
     def write_step(self, graph: Graph) -> None:
         """The picture of the training step.
@@ -137,7 +137,7 @@ class RunFolder:
         save_arrays(self.path / MODEL, training.parameters(), _facts(training))
 
     def write_curves(self, training: Training) -> None:
-        """Loss and accuracy of the finished epochs; at least one."""
+        """Loss and metrics of the finished epochs; at least one."""
         title = f"Training on {training.task.train.name}"
         write_text(self.path / CURVES, curves_svg(training.history, title))
 
@@ -151,5 +151,5 @@ def _facts(training: Training) -> Mapping[str, str]:
     """What the header of the parameters tells; ``format`` is what PyTorch's readers look for."""
     facts: dict[str, Any] = {"format": "pt", "producer": "asg", "epochs": len(training.history)}
     if training.history:
-        facts["test_accuracy"] = training.history[-1].test_accuracy
+        facts |= {f"test_{name}": value for name, value in training.history[-1].test.items()}
     return {key: str(value) for key, value in facts.items()}

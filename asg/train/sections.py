@@ -66,6 +66,8 @@ BOUNDS: dict[str, dict[str, float]] = {
     "test_fraction": {"gt": 0, "lt": 1},
     "count": {"ge": 2},
     "classes": {"ge": 2},
+    "vocabulary": {"ge": 2},
+    "length": {"ge": 1},
     "noise": {"ge": 0},
 }
 

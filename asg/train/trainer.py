@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -17,37 +16,16 @@ from asg.train.builders import optimizer
 from asg.train.callback import Callback
 from asg.train.callbacks import EarlyStopping
 from asg.train.config import TrainConfig
+from asg.train.epoch import Epoch
 from asg.train.loop import Fit
 from asg.train.model import Model
 from asg.train.networks import network
+from asg.train.sections import told
 from asg.train.task import task
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """What one pass over the training examples gave.
-
-    Attributes:
-        epoch: its number, from 1.
-        loss: mean over the training examples, each at the step that used it.
-        accuracy: the same for the share of examples that were classified rightly.
-        test_loss: mean over the test examples, with the parameters at the end of the epoch.
-        test_accuracy: the same for the share of right answers.
-        seconds: that training took, without the test.
-        samples_per_second: training examples per second.
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float
-    test_loss: float
-    test_accuracy: float
-    seconds: float
-    samples_per_second: float
-
-
 class Training:
-    """A classifier ready to train: loaded data and a `Model`, compiled.
+    """A network ready to train: loaded data and a `Model`, compiled.
 
     Attributes:
         config: the settings.
@@ -70,15 +48,18 @@ class Training:
         self.config = config
         plan = config.training
         self.task = task(config)
-        self.batches = self.task.train_loader(plan.batch_size, plan.seed)
+        self.batches = told(
+            "training.drop_last",
+            lambda: self.task.train_loader(plan.batch_size, plan.seed, plan.drop_last),
+        )
         self.test_batches = self.task.test_loader()
         updates = max(1, len(self.batches) // plan.accumulate)
         self.model = Model(
             network(config.model, self.task.example),
-            loss=self.task.loss,
+            loss=self.task.goal.loss,
             optimizer=optimizer(config.optimizer, config.lr_schedule, plan.epochs, updates,
                                 plan.clip_norm, plan.accumulate),
-            metrics={"accuracy": self.task.accuracy},
+            metrics=self.task.goal.metrics,
             backend=backend or config.backend,
             seed=plan.seed,
             inputs=self.task.types,
@@ -92,12 +73,12 @@ class Training:
         self._compiled("evaluation", self.test_batches)
 
     def _compiled(self, kind: str, batches: DataLoader) -> Any:
-        length, (one, target) = len(batches.dataset), self.task.types.values()
-        first, last = min(batches.batch_size, length), length % batches.batch_size or length
+        length, shapes = len(batches.dataset), [shape for shape, _ in self.task.types.values()]
+        first, last = min(batches.batch_size, length), length % batches.batch_size
+        last = first if batches.drop_last or not last else last
         session = self.model.session(kind)
-        sizes = sorted({first, min(first, last)})
-        shapes = {n: ((n, *one[0][1:]), (n, *target[0][1:])) for n in sizes}
-        programs = {n: session.program(*each) for n, each in shapes.items()}
+        programs = {n: session.program(*((n, *shape[1:]) for shape in shapes))
+                    for n in sorted({first, last})}  # fmt: skip
         return programs[first]
 
     @property
@@ -109,8 +90,8 @@ class Training:
         """The training step without what counts over an epoch: the one to draw."""
         model = self.model
         step = train_step(
-            model.net, loss=self.task.loss, optimizer=model.optimizer,
-            metrics={"accuracy": self.task.accuracy},
+            model.net, loss=self.task.goal.loss, optimizer=model.optimizer,
+            metrics=self.task.goal.metrics,
         )  # fmt: skip
         return step(**model.inputs)
 
@@ -143,7 +124,7 @@ class Training:
         self.stop_reason = found.stop_reason
 
     def test(self, data: Dataset | None = None) -> dict[str, float]:
-        """Loss and accuracy over the test examples, with the parameters as they are."""
+        """Loss and metrics over the test examples, with the parameters as they are."""
         return self.model.evaluate(self.test_batches if data is None else data)
 
     def parameters(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -175,10 +156,9 @@ class _Recorder(Callback):
 
     def on_epoch_recorded(self, fit: Fit) -> None:
         found, seconds = fit.history.last(), self._seconds
-        epoch = Epoch(
-            fit.epoch, found["loss"], found["accuracy"], found["val_loss"], found["val_accuracy"],
-            seconds, self._examples / seconds,
-        )  # fmt: skip
+        test = {n.removeprefix("val_"): v for n, v in found.items() if n.startswith("val_")}
+        train = {name: found[name] for name in test}
+        epoch = Epoch(fit.epoch, train, test, seconds, self._examples / seconds)
         self._training.history.append(epoch)
         self._on_epoch(epoch)
 

@@ -35,7 +35,36 @@ MISTAKES = [
     (["train", "--optimizer.momentum", "0.9"], "--optimizer.momentum: no option of adam, but of "),
     (["train", "--backend", "nunpy"], "--backend: unknown backend 'nunpy', did you mean 'numpy'?"),
     (["train", "--dataset", "mnits"], "--dataset: unknown data set 'mnits', did you mean 'mnist'?"),
-    (["train", "--dataset", "diabetes"], "--dataset: unknown data set 'diabetes'. There are: di"),
+    (["train", "--dataset", "zzz"], "--dataset: unknown data set 'zzz'. There are: digits, "),
+    (["train", "--loss", "hubr"], "--loss: unknown loss 'hubr', did you mean 'huber'?"),
+    (["train", "--loss", "mae"], "training.loss: mae is for numbers, and this data set has clas"),
+    (["train", "--training.drop-last", "maybe"], "--training.drop-last: should be true or false"),
+    (["train", "--dataset", "copy"], "model.kind: mlp takes features, and copy has sequences; ch"),
+    (["train", "--dataset", "copy", "--dataset.length", "0"], "--dataset.length: should be at le"),
+    (["train", "--dataset", "copy", "--dataset.noise", "1"], "--dataset.noise: no option of copy"),
+    (["train", "--config", "binary.yaml"], "--config: binary.yaml is not a text file"),
+    (["train", "--config", "list.yaml"], "list.yaml: expected 'key: value' lines, got [1, 2]"),
+    (["train", "--config", "twice.yaml"], "twice.yaml: line 2: epochs is given twice"),
+    (["train", "--config", "both.yaml"], "both.yaml: epochs and training.epochs are the same"),
+    (["train", "--config", "secret.yaml"], "--config: cannot read secret.yaml: "),
+    (["train", "--resume", "nowhere"], "nowhere is no folder of a run: it has no config.yaml"),
+    (["train", "--resume", "torn"], "torn has no checkpoint to go on from"),
+    (["train", "--resume", "torn", "--config", "x"], "--config: a resumed run has its own config"),
+    (["train", "--resume", "torn", "--seed", "1"], "--seed: a resumed run may change --epochs, "),
+    (["train", "--resume", "torn", "--sweep", "seed=1,2"], "--"),
+    (["train", "--sweep", "seed"], "--sweep: 'seed' has no values; write seed=A,B"),
+    (["train", "--sweep", "seed=1,,2"], "--sweep: 'seed=1,,2' has an empty value"),
+    (["train", "--sweep", "sed=1,2"], "--sweep: unknown key 'sed', did you mean 'seed'?"),
+    (["train", "--sweep", "seed=x,y"], "--sweep seed: should be a whole number, got 'x'"),
+    (["train", "--sweep", "seed=1,2", "--seed", "3"], "--sweep: seed is given twice"),
+    (["train", "--sweep", "seed=1,2", "--sweep", "seed=3"], "--sweep: seed is given twice"),
+    (["eval", "nowhere"], "no folder nowhere"),
+    (["eval", "torn"], "torn has no model.safetensors: the run ended before there was one"),
+    (["predict", "torn", "--input", "x.txt"], "--input: x.txt should end in .npy or .csv"),
+    (["export", "torn"], "--inference FOLDER says where to write the network"),
+    (["graph", "torn", "--pass", "zzz"], "--pass: unknown pass 'zzz'"),
+    (["bench", "torn", "--rounds", "0"], "--rounds: should be a whole number of at least 1"),
+    (["generate", "torn", "--prompt", ""], "--prompt: should not be empty"),
     (["train", "--test-fraction", "0.99999"], "dataset.test_fraction: 0.99999 of 1797 examples"),
     (["train", "--config", "none.yaml"], "--config: no file none.yaml"),
     (["train", "--config", "."], "--config: cannot read .: "),
@@ -51,6 +80,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bad.yaml").write_text("epoch: 3\n")
     (tmp_path / "broken.yaml").write_text("epochs: [1\n")
     (tmp_path / "flat.yaml").write_text("optimizer: adam\n")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "list.yaml").write_text("[1, 2]\n")
+    (tmp_path / "twice.yaml").write_text("epochs: 1\nepochs: 2\n")
+    (tmp_path / "both.yaml").write_text("epochs: 1\ntraining: {epochs: 2}\n")
+    (tmp_path / "secret.yaml").symlink_to("secret.yaml")  # a name that leads to itself
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "config.yaml").write_text("hidden: [4]\ndataset: xor\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -37,7 +37,7 @@ def test_every_combination_has_its_folder_and_its_line(
         assert config.optimizer.model_dump()["lr"] == float(rate)
         assert config.model.model_dump()["hidden"] == tuple(map(int, widths.split()))
         (epoch,) = run.read_history()
-        assert line["test_accuracy"] == f"{epoch.test_accuracy:.4f}"
+        assert line["test_accuracy"] == f"{epoch.test['accuracy']:.4f}"
         assert (line["epochs"], line["error"]) == ("1", "")
     head = next(n for n, text in enumerate(shown) if text.startswith("number  optimizer.lr"))
     assert len(shown[head + 1 :]) == 5 and shown[-1] == "wrote   runs/sweep-0001/comparison.csv"

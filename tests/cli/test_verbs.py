@@ -60,7 +60,7 @@ def test_eval_gives_the_accuracy_of_the_last_epoch(capsys: pytest.CaptureFixture
     last = RunFolder(Path(RUN)).read_history()[-1]
     (line,) = said(capsys, "eval", RUN)
     assert line == (
-        f"numpy  test accuracy {last.test_accuracy:.4f}   loss {last.test_loss:.6f}   "
+        f"numpy  test accuracy {last.test['accuracy']:.4f}   loss {last.test['loss']:.6f}   "
         "(360 examples)"
     )
     assert said(capsys, "eval", RUN, "--backend", "numpy") == [line]

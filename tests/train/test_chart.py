@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from asg.train import History
 from asg.train.chart import HEIGHT, WIDTH, line_chart, round_ticks, spread, whole_ticks
 from asg.train.curves import curves_svg
-from asg.train.trainer import Epoch
+from asg.train.epoch import Epoch
 
 SVG = "{http://www.w3.org/2000/svg}"
 finite = st.floats(-1e6, 1e6, allow_nan=False)
@@ -49,7 +49,9 @@ def test_labels_keep_their_distance_and_their_order(places: list[float]) -> None
 
 def history(length: int) -> list[Epoch]:
     return [
-        Epoch(n, 2 / n, 1 - 0.5 / n, 2.2 / n, 1 - 0.6 / n, 0.1, 1e4) for n in range(1, length + 1)
+        Epoch(n, {"loss": 2 / n, "accuracy": 1 - 0.5 / n},
+              {"loss": 2.2 / n, "accuracy": 1 - 0.6 / n}, 0.1, 1e4)
+        for n in range(1, length + 1)
     ]
 
 

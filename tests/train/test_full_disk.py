@@ -24,8 +24,9 @@ from asg.train.callbacks import (
 )
 from asg.train.callbacks.json_lines import append_line
 from asg.train.config import configured
+from asg.train.epoch import Epoch
 from asg.train.run_folder import RunFolder
-from asg.train.trainer import Epoch, Training
+from asg.train.trainer import Training
 from tests.full_disk import REASONS, REFUSALS, full_disk
 
 X = np.linspace(-1.0, 1.0, 24, dtype=np.float32).reshape(-1, 1)
@@ -45,7 +46,7 @@ def fitting(callback: Callback) -> Write:
 def of_a_run(folder: Path, method: str) -> Write:
     """A method of the folder of a run, with what it writes."""
     run, training = RunFolder(folder), Training(configured({"hidden": [4], "dataset": "xor"}))
-    epoch = Epoch(1, 0.5, 0.5, 0.6, 0.4, 1.0, 100.0)
+    epoch = Epoch(1, {"loss": 0.5, "accuracy": 0.5}, {"loss": 0.6, "accuracy": 0.4}, 1.0, 9.0)
     training.history.append(epoch)
     given = {"write_config": training.config, "append_epoch": epoch, "write_history": [epoch],
              "write_step": asg.Graph(y=asg.input("x", (2,)).T)}  # fmt: skip

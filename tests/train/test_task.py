@@ -9,6 +9,7 @@ import pytest
 
 from asg.core.errors import FileError
 from asg.train.config import configured
+from asg.train.sequences import answers
 from asg.train.task import task
 from asg.train.trainer import Training, train_classifier
 
@@ -36,15 +37,15 @@ def test_a_published_set_keeps_its_test_examples(kind: str, tmp_path: Path) -> N
     config = configured({"epochs": 2, "batch_size": 30, "model": model,
                          "dataset": {"name": "mnist", "root": str(tmp_path)}})  # fmt: skip
     found = task(config)
-    assert (len(found.train), len(found.test), found.example.classes) == (60, 20, 10)
+    assert (len(found.train), len(found.test), found.example.outputs) == (60, 20, 10)
     shape = (784,) if kind == "mlp" else (1, 28, 28)
     (batch,) = list(found.test_loader())
     expected = made["t10k"].reshape(20, *shape).astype(np.float32) / np.float32(255)
     np.testing.assert_array_equal(batch["images"], expected)
     np.testing.assert_array_equal(found.fitting(made["t10k"]), expected)
     training = train_classifier(config)
-    assert training.history[1].loss < training.history[0].loss
-    assert training.test()["accuracy"] == training.history[-1].test_accuracy
+    assert training.history[1].train["loss"] < training.history[0].train["loss"]
+    assert training.test()["accuracy"] == training.history[-1].test["accuracy"]
 
 
 def test_files_that_are_missing_are_named(tmp_path: Path) -> None:
@@ -74,8 +75,8 @@ def test_tables_and_points_are_learned(
     }
     training = train_classifier(configured(values))
     assert training.task.example.shape == (features,)
-    assert training.task.example.classes == classes
-    assert max(epoch.test_accuracy for epoch in training.history) >= accuracy
+    assert training.task.example.outputs == classes
+    assert max(epoch.test["accuracy"] for epoch in training.history) >= accuracy
 
 
 CHANGES = {
@@ -129,12 +130,60 @@ def test_a_text_is_learned_and_its_end_kept_for_testing(
     training = train_classifier(config)
     found = training.task
     tokens, targets = found.train.arrays.values()
-    assert list(found.train.arrays) == ["tokens", "targets"] and found.example.classes == 5
+    assert list(found.train.arrays) == ["tokens", "targets"] and found.example.outputs == 5
     np.testing.assert_array_equal(tokens[:, 1:], targets[:, :-1])
     assert found.tokenizer.decode(tokens[0]) == text[:9]
     assert found.tokenizer.decode(found.test.arrays["tokens"][0]) == text[486:495]
-    assert training.history[-1].loss < 0.6 * training.history[0].loss
-    assert training.history[-1].test_accuracy > 0.6
+    assert training.history[-1].train["loss"] < 0.6 * training.history[0].train["loss"]
+    assert training.history[-1].test["accuracy"] > 0.6
     (prediction,) = [training.model.predict(batch["tokens"]) for batch in found.test_loader()]
     right = (prediction.argmax(-1) == found.test.arrays["targets"]).mean()
-    assert training.history[-1].test_accuracy == pytest.approx(right, abs=1e-6)
+    assert training.history[-1].test["accuracy"] == pytest.approx(right, abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["auto", "huber"])
+def test_numbers_are_predicted_in_the_units_of_the_data(loss: str) -> None:
+    """Against NumPy: the loss is of standardised numbers, metrics and predictions are not."""
+    config = configured({
+        "dataset": "diabetes", "loss": loss, "epochs": 12, "batch_size": 32,
+        "model": {"hidden": [16], "standardize": True}, "optimizer": {"lr": 1e-2},
+        "training": {"drop_last": True},
+    })  # fmt: skip
+    training = train_classifier(config)
+    found, test = training.task, training.task.test.arrays
+    target, train_target = test["target"], found.train.arrays["target"]
+    assert (found.example.shape, found.example.outputs) == ((10,), 1)
+    predicted = np.asarray(training.model.predict(test["features"]))
+    assert predicted.shape == target.shape and 25 < predicted.mean() < 346
+    error = predicted - target
+    standard = error / train_target.std()
+    small = np.abs(standard) <= 1
+    expected = {
+        "auto": (standard**2).mean(),
+        "huber": np.where(small, standard**2 / 2, np.abs(standard) - 0.5).mean(),
+    }
+    result = training.history[-1].test
+    assert result["loss"] == pytest.approx(expected[loss], rel=1e-4)
+    assert result["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-4)
+    r2 = 1 - (error**2).sum() / ((target - target.mean()) ** 2).sum()
+    assert result["r2"] == pytest.approx(r2, rel=1e-3) and r2 > 0.35
+
+
+def test_sequences_are_taught_with_the_answer_so_far_and_written_without() -> None:
+    config = configured({
+        "dataset": {"name": "reverse", "count": 600, "length": 3, "vocabulary": 4},
+        "model": {"kind": "attention_seq2seq", "hidden_size": 24},
+        "epochs": 8, "batch_size": 30, "optimizer": {"lr": 1e-2},
+    })  # fmt: skip
+    training = train_classifier(config)
+    found = training.task
+    source, written, target = found.test.arrays.values()
+    np.testing.assert_array_equal(target, source[:, ::-1])
+    np.testing.assert_array_equal(written[:, 1:], target[:, :-1])
+    assert (written[:, 0] == 4).all() and source.max() == 3
+    scores = np.asarray(training.model.predict(source, written))
+    right = (scores.argmax(-1) == target).mean()
+    assert training.history[-1].test["accuracy"] == pytest.approx(right, abs=1e-6)
+    alone = answers(training.model, source, found.start)
+    assert (alone == target).all(1).mean() > 0.9
+    assert alone.max() < 4  # never the start
