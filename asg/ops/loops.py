@@ -42,8 +42,8 @@ class Scan(Op):
     y keep their places. With a length of 0 the carries come out as they went in.
 
     The gradient is a scan as well, in the other direction; see `asg.autodiff.loops`. With
-    ``checkpoint`` it computes the body again and keeps nothing of a step but its carries. Kernels
-    run ``unroll`` steps in a row as one piece of code, 0: all of them; so does the gradient.
+    ``checkpoint`` it computes the body again and keeps nothing of a step but its carries. XLA
+    compiles ``unroll`` steps in a row as one piece of code, 0: all of them; so for the gradient.
     """
 
     body: Graph
@@ -139,9 +139,8 @@ def scan(
             of the square root of the length, which need the least memory. Segments make the loop a
             scan over scans.
         unroll: run this many steps as one piece of code, True for all of them; so does the
-            gradient. It takes longer to compile. On XLA more is fused; on NumPy a step costs less
-            besides its own kernels (two thirds of the time for a body of two kernels, 90 % for one
-            of ten).
+            gradient. It takes longer to compile, and on XLA more is fused. On NumPy it changes
+            nothing: the kernels of many steps always run in a row.
 
     Returns:
         The last carry, in the structure of ``init``, and y stacked along axis 0, in the structure

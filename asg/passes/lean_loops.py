@@ -111,4 +111,5 @@ def applied_like(node: Node, op: Op, inputs: Tensors) -> Tensors:
     """The loop in the place of ``node``, with its origin and its claims about sizes."""
     types = op.infer(*(tensor.type for tensor in inputs))
     take_checks()  # the node has them already
+    assert isinstance(types, tuple)
     return Node(op, inputs, types, node.checks, node.origin, node.lineage).outputs

@@ -7,7 +7,7 @@ with that memory placed in the arena like any other value, once more on the real
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -34,6 +34,7 @@ class Program:
         steps: the calls of each node that has any, in order.
         finish: the copies to variables that could not be written in place.
         state_memory: what all variables lie in.
+        arena: what everything else lies in, but for constants and what is outside.
     """
 
     plan: Plan
@@ -42,6 +43,7 @@ class Program:
     steps: list[tuple[Node, list[Call]]]
     finish: list[Call]
     state_memory: Array
+    arena: Array
 
     @property
     def graph(self) -> Graph:
@@ -64,15 +66,40 @@ class Program:
             if any(call[0] is function and call[1] is args for call in calls):
                 error.add_note(f"while running {node.op}, {made_by(node.outputs[0])}")
 
+    def with_outside(self, outside: Mapping[Tensor, Array]) -> Program:
+        """The same program over other arrays for some of the values that are outside.
 
-def bind(graph: Graph, reuse: bool = True) -> Program:
+        Only the kernels that touch them are bound again.
+        """
+        layouts = self.plan.layouts
+        moved = {
+            tensor for tensor, layout in layouts.items()
+            if layout.owner in outside and layout.constant is None
+        }  # fmt: skip
+        arrays = dict(self.arrays)
+        arrays |= {t: layouts[t].over(outside[layouts[t].owner], 0) for t in moved}
+        steps = [
+            (node, calls if moved.isdisjoint((*node.inputs, *node.outputs)) else
+             _bound(self.plan, node, arrays, self.arena))
+            for node, calls in self.steps
+        ]  # fmt: skip
+        finish = _finish(self.plan, arrays, self.arena)
+        return replace(self, arrays=arrays, steps=steps, finish=finish)
+
+
+def bind(
+    graph: Graph, reuse: bool = True, outside: Mapping[Tensor, Array] | None = None
+) -> Program:
     """Plan the memory of a graph, allocate it, and bind every kernel to it.
+
+    ``outside`` holds C-contiguous arrays of values that do not lie in memory of the program:
+    inputs, and values that kernels compute and that own their memory.
 
     Raises:
         UnsupportedOp: a node has neither kernel nor view.
     """
-    plan = complete_plan(graph, reuse)
-    return bind_plan(plan, aligned_memory(plan.arena_bytes), {})
+    plan = complete_plan(graph, reuse, outside or ())
+    return bind_plan(plan, aligned_memory(plan.arena_bytes), outside or {})
 
 
 def complete_plan(graph: Graph, reuse: bool = True, outside: Iterable[Tensor] = ()) -> Plan:
@@ -93,18 +120,14 @@ def bind_plan(plan: Plan, arena: Array, outside: Mapping[Tensor, Array]) -> Prog
     states = [(slot.input, arrays[graph.inputs[slot.input]]) for slot in plan.slots]
     steps = bound_steps(plan, arrays, arena)
     finish = _finish(plan, arrays, arena)
-    return Program(plan, arrays, states, steps, finish, state_memory)
+    return Program(plan, arrays, states, steps, finish, state_memory, arena)
 
 
 def bound_steps(
     plan: Plan, arrays: Mapping[Tensor, Array], arena: Array
 ) -> list[tuple[Node, list[Call]]]:
     """The calls of every node that is computed, over these arrays and scratch in the arena."""
-    steps = []
-    for node, entry in plan.kernels.items():
-        scratch = _ReservedScratch(arena, plan.scratch.get(node, ()))
-        steps.append((node, _calls(node, entry, arrays, scratch)))
-    return steps
+    return [(node, _bound(plan, node, arrays, arena)) for node in plan.kernels]
 
 
 def aligned_memory(nbytes: int) -> Array:
@@ -123,6 +146,11 @@ def _array_of(
     storage = plan.storages[layout.owner]
     memory = outside[layout.owner] if storage.memory == OUTSIDE else memories[storage.memory]
     return layout.over(memory, storage.offset)
+
+
+def _bound(plan: Plan, node: Node, arrays: Mapping[Tensor, Array], arena: Array) -> list[Call]:
+    scratch = _ReservedScratch(arena, plan.scratch.get(node, ()))
+    return _calls(node, plan.kernels[node], arrays, scratch)
 
 
 def _calls(

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asg.backends.numpy_cpu.kernels.control import _pieces
 
 import asg
 from asg.core.errors import OperandError
@@ -43,27 +42,6 @@ def test_no_number_changes(length: int, reverse: bool) -> None:
         found.append(np.concatenate([np.ravel(value) for value in values]))
     for each in found[1:]:
         np.testing.assert_allclose(each, found[0], rtol=1e-12, atol=1e-14)
-
-
-@pytest.mark.parametrize(
-    ("length", "reverse", "unroll", "pieces"),
-    [
-        (7, False, 3, [(3, [0, 3]), (1, [6])]),
-        (7, True, 3, [(3, [4, 1]), (1, [0])]),
-        (6, True, 3, [(3, [3, 0])]),
-        (2, False, 5, [(2, [0])]),
-        (4, False, 0, [(4, [0])]),
-        (3, True, 1, [(1, [2, 1, 0])]),
-        (0, False, 4, []),
-    ],
-)
-def test_the_steps_of_numpy_run_in_pieces(
-    length: int, reverse: bool, unroll: int, pieces: list[Any]
-) -> None:
-    x = asg.input("x", (length,))
-    last, _ = asg.scan(lambda c, e: (c + e, None), 0.0, x, reverse=reverse, unroll=unroll)
-    found = _pieces(last.node.op)
-    assert [(together, list(starts)) for together, starts in found] == pieces
 
 
 def test_backward_and_text_and_passes_keep_it() -> None:
