@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from asg.core.graph import Graph
+from asg.core.region import bodies_of
 from asg.core.tensor import Tensor
 from asg.ops.loops import Scan
 
@@ -115,8 +116,9 @@ class _Body:
         for place, tensor in enumerate(body.outputs[: op.carries]):
             if self._goes_straight(tensor):
                 self.made[self.layouts[tensor].owner] = place
-        owners = [t for t, layout in self.layouts.items() if layout.owner is t]
-        self.kernels = 1 + sum(not t.node.op.is_placeholder for t in owners)
+        nodes = {t.node for t, layout in self.layouts.items() if layout.owner is t}
+        ops = [node.op for node in nodes if not node.op.is_placeholder]
+        self.kernels = 1 + sum(1 + sum(len(b.nodes) for b in bodies_of(each)) for each in ops)
 
     def _pinned(self) -> set[Tensor]:
         loops = [node for node in self.graph.nodes if node.op.category == "control"]
