@@ -21,6 +21,7 @@ from asg.core.tensor import Tensor
 
 from .kernel import Array, Call, Kernel, Scratch
 from .layout import prototype_memory
+from .order import in_memory_order, memory_order
 from .plan import ARENA, OUTSIDE, STATE, Plan, Storage, make_plan
 
 
@@ -158,6 +159,9 @@ def _calls(
 ) -> list[Call]:
     inputs = [arrays[tensor] for tensor in node.inputs]
     outputs = [arrays[tensor] for tensor in node.outputs]
+    order = memory_order(outputs[0]) if entry.order == "elementwise" else None
+    if order is not None:
+        inputs, outputs = ([in_memory_order(x, order) for x in each] for each in (inputs, outputs))
     return entry.bind(node.op, inputs, outputs, scratch)
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -45,6 +45,9 @@ Viewer: TypeAlias = Callable[..., Array | None]
 Accepts: TypeAlias = Callable[[Any, tuple[TensorType, ...]], bool]
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
 InPlace: TypeAlias = bool | Pairs | Callable[[Any], Pairs]
+Axes: TypeAlias = tuple[int, ...]
+Orders: TypeAlias = Callable[[Any, list[Array]], Sequence[Axes | None]]
+Order: TypeAlias = Literal["elementwise", "follows"] | Orders | None
 B = TypeVar("B", bound=Binder)
 V = TypeVar("V", bound=Viewer)
 
@@ -57,6 +60,8 @@ class Kernel:
     inplace: InPlace = False
     accepts: Accepts | None = None
     wants_scratch: bool = True  # False is a promise; it saves binding twice
+    order: Order = None
+    prefers_batch_innermost: bool = False
 
     def may_overwrite(self, output: int, operand: int, outputs: int) -> bool:
         """Whether output number ``output`` of ``outputs`` may share the memory of an operand."""
@@ -79,13 +84,16 @@ def kernel(
     inplace: InPlace = False,
     accepts: Accepts | None = None,
     wants_scratch: bool = True,
+    order: Order = None,
+    prefers_batch_innermost: bool = False,
 ) -> Callable[[B], B]:
     """Register ``function(op, inputs, outputs, scratch) -> list[Call]`` for an op.
 
-    ``inputs`` may be views of any strides, and read-only; ``outputs`` are C-contiguous and hold
-    garbage. Nothing in the calls may allocate: write into ``outputs``, ask ``scratch`` for
-    temporaries. The function itself is called more than once per compilation and must neither
-    read nor write the arrays it gets, except to read those of constants.
+    ``inputs`` may be views of any strides, and read-only; ``outputs`` hold garbage, and are
+    C-contiguous unless ``order`` says something else. Nothing in the calls may allocate: write
+    into ``outputs``, ask ``scratch`` for temporaries. The function itself is called more than once
+    per compilation and must neither read nor write the arrays it gets, except to read those of
+    constants.
 
     Args:
         op_class: the op; a class has one kernel.
@@ -98,11 +106,20 @@ def kernel(
             are decomposed. The types may still be symbolic.
         wants_scratch: False promises that the function asks for no scratch memory: it is then
             called once, which matters to kernels that compile a body.
+        order: how outputs lie in memory (order.py). None: in C order. "elementwise": as an operand
+            does, of an op that computes each element from those at the same place; the function
+            gets all arrays transposed alike, so that outputs are C-contiguous. "follows": as an
+            operand does, and the function is right for outputs of any strides. Else a function
+            ``(op, inputs) -> axes, from the outermost inwards, of each output``, or None for C
+            order; it sees the strides of the inputs, not their elements.
+        prefers_batch_innermost: whether the first operand is read faster in that order.
     """
 
     def register(function: B) -> B:
         _refuse_second(op_class, KERNELS)
-        KERNELS[op_class] = Kernel(function, inplace, accepts, wants_scratch)
+        KERNELS[op_class] = Kernel(
+            function, inplace, accepts, wants_scratch, order, prefers_batch_innermost
+        )
         return function
 
     return register
@@ -132,7 +149,7 @@ def register_ufunc(
         return [ufunc_call(function, *map(without_repeats, inputs), out=outputs[0])]
 
     _refuse_second(op_class, KERNELS)
-    KERNELS[op_class] = Kernel(bind, inplace, wants_scratch=False)
+    KERNELS[op_class] = Kernel(bind, inplace, wants_scratch=False, order="elementwise")
 
 
 # NumPy reads a third positional argument of these two as a mistake, and warns.

@@ -20,7 +20,8 @@ from asg.core.node import Node
 from asg.core.tensor import Tensor
 from asg.core.types import Shape, TensorType
 
-from .kernel import KERNELS, VIEWS, Array, Kernel, static_shape
+from .kernel import KERNELS, VIEWS, Array, Axes, Kernel, static_shape
+from .order import batch_innermost, has_choice, inputs_batch_innermost, output_orders
 
 
 class Layout(NamedTuple):
@@ -56,6 +57,13 @@ class Layout(NamedTuple):
         high = self.offset + sum(step for step in steps if step > 0)
         return low, high + self.dtype.itemsize
 
+    def same_places(self, other: Layout) -> bool:
+        """Whether every element is at the same byte of its owner as that of ``other``."""
+        if (self.offset, self.shape, self.dtype) != (other.offset, other.shape, other.dtype):
+            return False
+        steps = zip(self.shape, self.strides, other.strides, strict=True)
+        return all(ours == theirs for size, ours, theirs in steps if size > 1)
+
 
 Layouts = dict[Tensor, Layout]
 
@@ -63,15 +71,26 @@ Layouts = dict[Tensor, Layout]
 def resolve_layouts(graph: Graph) -> Layouts:
     """The layout of every value."""
     prototypes = prototype_memory(graph)
+    moved = inputs_batch_innermost(graph)
     layouts: Layouts = {}
     for node in graph.nodes:
+        if node.op.is_placeholder:
+            order = batch_innermost(node.output.ndim) if node.output in moved else None
+            layouts[node.output] = _own_layout(node.output, order)
+            continue
         found = _viewed(node, layouts, prototypes)
         if found is not None:
             layouts[node.output] = found
             continue
-        for tensor in node.outputs:
-            layouts[tensor] = _own_layout(tensor)
+        operands = _operands(node, layouts, prototypes) if has_choice(node) else ()
+        orders = output_orders(node, operands) if operands else (None,) * len(node.outputs)
+        for tensor, order in zip(node.outputs, orders, strict=True):
+            layouts[tensor] = _own_layout(tensor, order)
     return layouts
+
+
+def _operands(node: Node, layouts: Layouts, memory: Array) -> list[Array]:
+    return [layouts[tensor].over(memory, 0) for tensor in node.inputs]
 
 
 def prototype_memory(graph: Graph) -> Array:
@@ -102,10 +121,17 @@ def _types(node: Node) -> tuple[TensorType, ...]:
     return tuple(tensor.type for tensor in node.inputs)
 
 
-def _own_layout(tensor: Tensor) -> Layout:
+def _own_layout(tensor: Tensor, order: Axes | None) -> Layout:
     of = tensor.type
-    _, strides = _row_major(of.dtype, of.shape)
-    return Layout(tensor, True, 0, static_shape(of.shape), strides, of.dtype.numpy)
+    shape = static_shape(of.shape)
+    _, strides = _row_major(of.dtype, shape)
+    usual = Layout(tensor, True, 0, shape, strides, of.dtype.numpy)
+    if order is None:
+        return usual
+    _, steps = _row_major(of.dtype, tuple(shape[axis] for axis in order))
+    by_axis = dict(zip(order, steps, strict=True))
+    moved = usual._replace(strides=tuple(by_axis[axis] for axis in range(len(shape))))
+    return usual if moved.same_places(usual) else moved._replace(whole=False)
 
 
 @lru_cache(4096)  # a deep network repeats a few types thousands of times
@@ -124,7 +150,7 @@ def _viewed(node: Node, layouts: Layouts, prototypes: Array) -> Layout | None:
     if viewer is None:
         return None
     sources = [layouts[tensor] for tensor in node.inputs]
-    array = viewer(node.op, *[source.over(prototypes, 0) for source in sources])
+    array = viewer(node.op, *_operands(node, layouts, prototypes))
     if array is None:
         return None
     _check_view(node, array)

@@ -322,8 +322,9 @@ def _may_overwrite(plan: Plan, node: Node, output: Tensor, owner: Tensor) -> boo
     positions = [i for i, tensor in enumerate(node.inputs) if plan.owner(tensor) is owner]
     if not isinstance(entry.inplace, bool) and len(positions) > 1:
         return False
-    return all(
-        plan.layouts[node.inputs[i]].whole
+    written, nbytes = plan.layouts[output], nbytes_of(output)
+    return nbytes_of(owner) == nbytes and all(
+        plan.layouts[node.inputs[i]].same_places(written)
         and node.inputs[i].type == output.type
         and entry.may_overwrite(output.index, i, count)
         for i in positions

@@ -10,7 +10,7 @@ from asg.ops import cast as ops
 from ..kernel import Array, Call, Scratch, kernel, view
 
 
-@kernel(ops.Cast)
+@kernel(ops.Cast, order="elementwise")
 def cast(op: ops.Cast, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     (x,), (out,) = inputs, outputs
     if op.dtype.is_bool:

@@ -1,5 +1,8 @@
 """Convolutions as products of matrices, over columns that are gathered block by block.
 
+Where the batch lies innermost (order.py), `asg.backends.numpy_cpu.batch_convolution` does it; the
+rest is here.
+
 Three ways to the same sum, chosen by what they move (`_way`):
 
 * by places: a column for each place of a window, one product for each image;
@@ -24,11 +27,14 @@ from asg.core.dtype import as_dtype
 from asg.ops import convolution as ops
 from asg.ops.windows import Axis, Meeting, taps, visits
 
-from ..kernel import Array, Call, Scratch, kernel
+from .. import batch_convolution
+from ..kernel import Array, Axes, Call, Scratch, kernel
+from ..order import batch_innermost, is_innermost
 
 BLOCK_BYTES = 1 << 20
 
 Slices = tuple[slice, ...]
+BatchWay = Callable[[ops.Conv, Array, Array, Array, Scratch], list[Call]]
 
 
 class Problem(NamedTuple):
@@ -57,13 +63,34 @@ class Problem(NamedTuple):
         return tuple(self.x.shape[3:])
 
 
-@kernel(ops.Conv)
+def _order(op: ops.Conv, inputs: list[Array]) -> list[Axes | None]:
+    return [_batch_way(op, *inputs)[0]]
+
+
+def _batch_way(op: ops.Conv, x: Array, weight: Array) -> tuple[Axes | None, BatchWay | None]:
+    """How to convolve with the batch innermost, and the order of the output; None: as usual.
+
+    The axis that is summed over, with few places of large windows, makes the gradient by a weight.
+    """
+    axes: list[Axis] = op.axes(weight)  # type: ignore[arg-type]
+    places = prod(int(axis.places(size)) for axis, size in zip(axes, x.shape[2:], strict=True))
+    if places * 2 <= prod(weight.shape[2:]) and op.groups == 1 and is_innermost(x, 1):
+        return (1, 0, *range(2, x.ndim)), batch_convolution.by_weight
+    if is_innermost(x, 0):
+        return batch_innermost(x.ndim), batch_convolution.by_windows
+    return None, None
+
+
+@kernel(ops.Conv, order=_order, prefers_batch_innermost=True)
 def conv(op: ops.Conv, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     (x, weight), (out,) = inputs, outputs
     if out.size == 0:
         return []
-    if weight.size == 0:
+    if weight.size == 0 or x.size == 0:
         return [(out.fill, (0,))]
+    _, batch_way = _batch_way(op, x, weight)
+    if batch_way is not None:
+        return batch_way(op, x, weight, out, scratch)
     narrow = out.dtype.itemsize == 2 and as_dtype(out.dtype).is_float
     total = scratch(out.shape, np.float32) if narrow else out
     axes = op.axes(weight)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ register_ufunc(ops.Minimum, np.minimum)
 register_ufunc(ops.LogAddExp, np.logaddexp)
 
 
-@kernel(ops.Pow, inplace=True)
+@kernel(ops.Pow, inplace=True, order="elementwise")
 def pow(op: ops.Pow, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     (x, y), (out,) = inputs, outputs
     if y.dtype.kind != "i":
@@ -47,7 +47,7 @@ def _truncated_reciprocals(x: Array, y: Array, parity: Array, unit: Array, out: 
     np.add(out, unit, out=out)
 
 
-@kernel(ops.Where, inplace=((0, 1),))
+@kernel(ops.Where, inplace=((0, 1),), order="elementwise")
 def where(op: ops.Where, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     """y ^ ((x ^ y) & mask) on the bits of the elements, with a mask of all ones or none.
 
@@ -65,7 +65,7 @@ def where(op: ops.Where, inputs: list[Array], outputs: list[Array], scratch: Scr
     ]
 
 
-@kernel(ops.Clip, inplace=((0, 0), (0, 1)))
+@kernel(ops.Clip, inplace=((0, 0), (0, 1)), order="elementwise")
 def clip(op: ops.Clip, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     (x, low, high), (out,) = inputs, outputs
     return [ufunc_call(np.maximum, x, low, out=out), ufunc_call(np.minimum, out, high, out=out)]

@@ -28,7 +28,7 @@ register_ufunc(ops.Round, np.rint)
 register_ufunc(ops.Trunc, np.trunc)
 
 
-@kernel(ops.Rsqrt, inplace=True)
+@kernel(ops.Rsqrt, inplace=True, order="elementwise")
 def rsqrt(op: ops.Rsqrt, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     (x,), (out,) = inputs, outputs
     if x.dtype.itemsize == 2:
@@ -41,7 +41,7 @@ def rsqrt(op: ops.Rsqrt, inputs: list[Array], outputs: list[Array], scratch: Scr
     return [(np.sqrt, (x, out)), (np.reciprocal, (out, out))]
 
 
-@kernel(ops.Sigmoid, inplace=True)
+@kernel(ops.Sigmoid, inplace=True, order="elementwise")
 def sigmoid(
     op: ops.Sigmoid, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:

@@ -57,7 +57,7 @@ FLOAT32 = Rational(
 )
 
 
-@kernel(Erf, inplace=True)
+@kernel(Erf, inplace=True, order="elementwise")
 def erf(op: Erf, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     """Clamp into the output, then block by block in place."""
     (x,), (out,) = inputs, outputs

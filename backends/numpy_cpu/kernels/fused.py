@@ -93,7 +93,7 @@ def _overwrites(node: Node, operand: Tensor) -> bool:
 # -- the kernel -------------------------------------------------------------------------------
 
 
-@kernel(Fused, inplace=_overwritable, accepts=_in_blocks)
+@kernel(Fused, inplace=_overwritable, accepts=_in_blocks, order="follows")
 def fused(op: Fused, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     work = _Work(op.body, inputs, outputs, scratch)
     return [*work.calls(scratch), *work.last]

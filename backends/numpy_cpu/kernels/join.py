@@ -9,7 +9,7 @@ from asg.ops import join as ops
 from ..kernel import Array, Call, Scratch, kernel, static_shape, view
 
 
-@kernel(ops.Concat)
+@kernel(ops.Concat, order="follows")
 def concat(
     op: ops.Concat, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:
@@ -21,7 +21,7 @@ def flip(op: ops.Flip, x: Array) -> Array:
     return np.flip(x, op.axes) if op.axes else x  # of a scalar it would make a copy
 
 
-@kernel(ops.Pad)
+@kernel(ops.Pad, order="follows")
 def pad(op: ops.Pad, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     (x,), (inner,) = inputs, outputs
     calls: list[Call] = []

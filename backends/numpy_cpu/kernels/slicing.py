@@ -17,7 +17,7 @@ def slice_(op: ops.Slice, x: Array) -> Array:
     return _part(op, x)
 
 
-@kernel(ops.Unslice)
+@kernel(ops.Unslice, order="follows")
 def unslice(
     op: ops.Unslice, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:

@@ -9,51 +9,73 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from asg.core.dtype import as_dtype, iinfo
 from asg.ops import window_reductions as ops
-from asg.ops.windows import Axis, taps
+from asg.ops.windows import Axis, Meeting, taps
 
 from ..kernel import Array, Call, Scratch, kernel, ufunc_call
+from ..order import memory_order
 
 
-def at_end(x: Array, parts: Sequence[slice]) -> Array:
-    """Parts of the last axes."""
-    key: Any = (..., *parts)
-    part: Array = x[key]
-    return part
+class Laid(NamedTuple):
+    """The arrays of a kernel with their axes as they lie in memory.
+
+    Attributes:
+        arrays: inputs, then the output.
+        lead: how many axes precede the spatial ones: batch and channels, or channels alone when
+            the batch lies innermost.
+    """
+
+    arrays: tuple[Array, ...]
+    lead: int
+
+    def part(self, x: Array, parts: Sequence[slice]) -> Array:
+        """Parts of the spatial axes."""
+        return x[(slice(None),) * self.lead + tuple(parts)]
+
+    def sizes(self, x: Array) -> tuple[int, ...]:
+        """Of the spatial axes."""
+        return tuple(x.shape[self.lead : self.lead + x.ndim - 2])
+
+
+def _laid(inputs: list[Array], outputs: list[Array]) -> Laid:
+    order = memory_order(outputs[0])
+    if order is None:
+        return Laid((*inputs, *outputs), 2)
+    return Laid(tuple(each.transpose(order) for each in (*inputs, *outputs)), 1)
 
 
 def _is_half(x: Array) -> bool:
     return as_dtype(x.dtype).is_float and x.dtype.itemsize == 2
 
 
-@kernel(ops.WindowSum)
+@kernel(ops.WindowSum, order="follows")
 def window_sum(
     op: ops.WindowSum, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:
-    (x,), (out,) = inputs, outputs
+    laid = _laid(inputs, outputs)
+    x, out = laid.arrays
     if not _is_half(out):
-        return _axis_by_axis(np.add, 0, op.axes(), x, out, scratch)
+        return _axis_by_axis(np.add, 0, op.axes(), laid, scratch)
     wide, total = scratch(x.shape, np.float32), scratch(out.shape, np.float32)
     return [
         (np.copyto, (wide, x)),
-        *_axis_by_axis(np.add, 0, op.axes(), wide, total, scratch),
+        *_axis_by_axis(np.add, 0, op.axes(), Laid((wide, total), laid.lead), scratch),
         (_narrow, (out, total)),
     ]
 
 
-@kernel(ops.MaxPool)
+@kernel(ops.MaxPool, order="follows")
 def max_pool(
     op: ops.MaxPool, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:
-    (x,), (out,) = inputs, outputs
-    dtype = as_dtype(x.dtype)
+    dtype = as_dtype(inputs[0].dtype)
     lowest = -np.inf if dtype.is_float else iinfo(dtype).min
-    return _axis_by_axis(np.maximum, lowest, op.axes(), x, out, scratch)
+    return _axis_by_axis(np.maximum, lowest, op.axes(), _laid(inputs, outputs), scratch)
 
 
 def _narrow(out: Array, total: Array) -> None:
@@ -61,28 +83,39 @@ def _narrow(out: Array, total: Array) -> None:
 
 
 def _axis_by_axis(
-    combine: Any, initial: float, axes: Sequence[Axis], x: Array, out: Array, scratch: Scratch
+    combine: Any, initial: float, axes: Sequence[Axis], laid: Laid, scratch: Scratch
 ) -> list[Call]:
-    """``out`` from ``x``; the first axes, along which elements lie far apart, first."""
+    """Output from input; the first axes, along which elements lie far apart, first."""
+    x, out = laid.arrays
     calls: list[Call] = []
-    for number, axis in enumerate(axes, start=2):
-        last = number == x.ndim - 1
+    if out.size == 0:
+        return calls
+    for number, axis in enumerate(axes, start=laid.lead):
+        last = number == laid.lead + len(axes) - 1
         shape = (*x.shape[:number], out.shape[number], *x.shape[number + 1 :])
         target = out if last else scratch(shape, out.dtype)
-        calls += _along(combine, initial, axis, np.moveaxis(x, number, -1),
-                        np.moveaxis(target, number, -1))  # fmt: skip
+        calls += _along(combine, initial, axis, number, x, target)
         x = target
     return calls
 
 
-def _along(combine: Any, initial: float, axis: Axis, x: Array, out: Array) -> list[Call]:
-    parts = [(at_end(out, to), at_end(x, source)) for _, to, source in taps([axis], x.shape[-1:])]
-    whole = next((i for i, (into, _) in enumerate(parts) if into.size == out.size), None)
-    if whole is None:
-        calls: list[Call] = [(_fill, (out, initial))]
-    else:
-        calls = [(np.copyto, parts.pop(whole))]
-    return calls + [ufunc_call(combine, into, part, out=into) for into, part in parts if into.size]
+def _along(
+    combine: Any, initial: float, axis: Axis, number: int, x: Array, out: Array
+) -> list[Call]:
+    before = (slice(None),) * number
+    parts = [
+        (out[(*before, *to)], x[(*before, *source)])
+        for _, to, source in taps([axis], x.shape[number : number + 1])
+    ]
+    parts.sort(key=lambda part: part[0].size != out.size)  # those that cover the output first
+    covering = [source for into, source in parts if into.size == out.size]
+    calls: list[Call] = [(_fill, (out, initial))]
+    if len(covering) > 1:
+        calls = [ufunc_call(combine, *covering[:2], out=out)]
+    elif covering:
+        calls = [(np.copyto, (out, covering[0]))]
+    rest = parts[min(len(covering), 2) :]
+    return calls + [ufunc_call(combine, into, part, out=into) for into, part in rest if into.size]
 
 
 def _fill(out: Array, value: float) -> None:
@@ -92,13 +125,13 @@ def _fill(out: Array, value: float) -> None:
 class Chooser:
     """Memory for passes over parts of an output that pick elements by their number."""
 
-    def __init__(self, chosen: Array, scratch: Scratch) -> None:
-        self.chosen = chosen
+    def __init__(self, laid: Laid, chosen: Array, scratch: Scratch) -> None:
+        self.laid, self.chosen = laid, chosen
         self.memory = scratch((chosen.size,), np.bool_)
 
     def mask(self, to: Sequence[slice], number: int) -> tuple[list[Call], Array]:
         """Bytes, -1 where the number is chosen and 0 elsewhere, with the calls that make them."""
-        chosen = at_end(self.chosen, to)
+        chosen = self.laid.part(self.chosen, to)
         equal = self.memory[: chosen.size].reshape(chosen.shape)
         bits = equal.view(np.int8)
         wanted = self.chosen.dtype.type(number)
@@ -110,21 +143,43 @@ def _bits(x: Array) -> Array:
     return x.view(np.dtype(f"i{x.dtype.itemsize}"))
 
 
-@kernel(ops.WindowFind)
+@kernel(ops.WindowFind, order="follows")
 def window_find(
     op: ops.WindowFind, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:
-    (x, y), (out,) = inputs, outputs
+    laid = _laid(inputs, outputs)
+    x, _, out = laid.arrays
+    if out.size == 0:
+        return []
     equal, other = (scratch((out.size,), np.bool_) for _ in range(2))
     candidates = scratch((out.size,), out.dtype)
-    calls: list[Call] = [(out.fill, (ops.none_of(op.window),))]
-    for number, to, source in taps(op.axes(), x.shape[2:]):
-        part, into = at_end(x, source), at_end(out, to)
-        hit, nan, candidate = (
-            memory[: part.size].reshape(part.shape) for memory in (equal, other, candidates)
+    start: Call = (out.fill, (ops.none_of(op.window),))
+    if not as_dtype(x.dtype).is_float:
+        return [start, *_found(op, laid, (equal, candidates, None))]
+    usual, with_nan = (_found(op, laid, (equal, candidates, nan)) for nan in (None, other))
+    return [start, (_find, (x, scratch((), x.dtype), usual, with_nan))]
+
+
+def _find(x: Array, largest: Array, usual: list[Call], with_nan: list[Call]) -> None:
+    """One look for a NaN in x is cheaper than one at every element of every window."""
+    np.maximum.reduce(x, None, None, largest)
+    for function, args in usual if largest == largest else with_nan:
+        function(*args)
+
+
+def _found(
+    op: ops.WindowFind, laid: Laid, memory: tuple[Array, Array, Array | None]
+) -> list[Call]:
+    x, y, out = laid.arrays
+    calls: list[Call] = []
+    for number, to, source in taps(op.axes(), laid.sizes(x)):
+        part, into = laid.part(x, source), laid.part(out, to)
+        hit, candidate, nan = (
+            None if each is None else each[: part.size].reshape(part.shape) for each in memory
         )
-        calls.append((np.equal, (part, at_end(y, to), hit)))
-        if as_dtype(x.dtype).is_float:
+        assert hit is not None
+        calls.append((np.equal, (part, laid.part(y, to), hit)))
+        if nan is not None:
             calls += [(np.not_equal, (part, part, nan)), (np.logical_or, (hit, nan, hit))]
         calls += [
             (partial(np.subtract, dtype=out.dtype), (hit.view(np.uint8), 1, candidate)),
@@ -134,15 +189,16 @@ def window_find(
     return calls
 
 
-@kernel(ops.WindowSelect)
+@kernel(ops.WindowSelect, order="follows")
 def window_select(
     op: ops.WindowSelect, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:
-    (x, chosen), (out,) = inputs, outputs
-    chooser, memory = Chooser(chosen, scratch), scratch((out.size,), out.dtype)
+    laid = _laid(inputs, outputs)
+    x, chosen, out = laid.arrays
+    chooser, memory = Chooser(laid, chosen, scratch), scratch((out.size,), out.dtype)
     calls: list[Call] = [(out.fill, (0,))]
-    for number, to, source in taps(op.axes(), x.shape[2:]):
-        part, into = _bits(at_end(x, source)), _bits(at_end(out, to))
+    for number, to, source in taps(op.axes(), laid.sizes(x)):
+        part, into = _bits(laid.part(x, source)), _bits(laid.part(out, to))
         kept = _bits(memory[: part.size].reshape(part.shape))
         masking, mask = chooser.mask(to, number)
         calls += [*masking, (np.bitwise_and, (part, mask, kept)),
@@ -150,18 +206,35 @@ def window_select(
     return calls
 
 
-@kernel(ops.WindowPlace)
+@kernel(ops.WindowPlace, order="follows")
 def window_place(
     op: ops.WindowPlace, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:
-    (y, chosen), (out,) = inputs, outputs
-    chooser, memory = Chooser(chosen, scratch), scratch((y.size,), y.dtype)
+    laid = _laid(inputs, outputs)
+    y, chosen, out = laid.arrays
+    chooser = Chooser(laid, chosen, scratch)
+    meetings = list(taps(op.axes(), laid.sizes(out)))
+    if all(axis.stride >= axis.extent for axis in op.axes()):
+        return _placed_apart(laid, chooser, meetings)
+    memory = scratch((y.size,), y.dtype)
     total = scratch(out.shape, np.float32) if _is_half(out) else out
     calls: list[Call] = [(total.fill, (0,))]
-    for number, to, source in taps(op.axes(), out.shape[2:]):
-        part, into = at_end(y, to), at_end(total, source)
+    for number, to, source in meetings:
+        part, into = laid.part(y, to), laid.part(total, source)
         kept = memory[: part.size].reshape(part.shape)
         masking, mask = chooser.mask(to, number)
         calls += [*masking, (np.bitwise_and, (_bits(part), mask, _bits(kept))),
                   (np.add, (into, kept, into))]  # fmt: skip
     return calls if total is out else [*calls, (_narrow, (out, total))]
+
+
+def _placed_apart(laid: Laid, chooser: Chooser, meetings: Sequence[Meeting]) -> list[Call]:
+    """No two windows share an element, so that each is written at most once, without adding."""
+    y, _, out = laid.arrays
+    written = sum(laid.part(out, source).size for _, _, source in meetings)
+    calls: list[Call] = [] if written == out.size else [(out.fill, (0,))]
+    for number, to, source in meetings:
+        masking, mask = chooser.mask(to, number)
+        into = _bits(laid.part(out, source))
+        calls += [*masking, (np.bitwise_and, (_bits(laid.part(y, to)), mask, into))]
+    return calls
