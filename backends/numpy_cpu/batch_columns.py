@@ -54,6 +54,19 @@ class Sliding(NamedTuple):
     scratch: Scratch
 
     @property
+    def groups(self) -> int:
+        return int(self.x.shape[0])
+
+    @property
+    def channels(self) -> int:
+        """Of a group."""
+        return int(self.x.shape[1])
+
+    @property
+    def batch(self) -> int:
+        return int(self.x.shape[-1])
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         return tuple(self.x.shape[2:-1])
 
@@ -65,7 +78,7 @@ class Sliding(NamedTuple):
     @property
     def run(self) -> int:
         """Elements of a row of places."""
-        return prod(self.places[1:]) * int(self.x.shape[-1])
+        return prod(self.places[1:]) * self.batch
 
 
 class Piece(NamedTuple):
@@ -104,24 +117,23 @@ def pieces_of(sliding: Sliding) -> Iterator[Piece]:
 
 def cost_of_columns(sliding: Sliding, outs: int) -> float:
     """Nanoseconds to gather columns and multiply each with ``outs`` rows; see the head."""
-    groups, channels, batch = *sliding.x.shape[:2], sliding.x.shape[-1]
-    elements, places = prod(sliding.elements), prod(sliding.places) * batch
+    elements, places = prod(sliding.elements), prod(sliding.places) * sliding.batch
     copied = 0 if reads_each_once(sliding) else elements * places
     if goes_by_rows(sliding):
         row = sliding.axes[0]
         height = (sliding.places[0] - 1) * row.stride + int(row.window)
         copied = prod(sliding.elements[1:]) * height * sliding.run
     products = outs * elements * places * _waste(outs)
-    return groups * channels * (copied * COPYING + products * MULTIPLYING)
+    return sliding.groups * sliding.channels * (copied * COPYING + products * MULTIPLYING)
 
 
 def cost_of_scattering(sliding: Sliding, outs: int) -> float:
     """Nanoseconds of `scattered`, which needs strides of 1 (infinite without)."""
     if any(axis.stride != 1 for axis in sliding.axes):
         return inf
-    groups, channels = sliding.x.shape[:2]
-    added = groups * outs * prod(sliding.elements) * prod(sliding.x.shape[2:])
-    return added * (ADDING + channels * MULTIPLYING * _waste(channels))
+    sizes = prod(sliding.sizes) * sliding.batch
+    added = sliding.groups * outs * prod(sliding.elements) * sizes
+    return added * (ADDING + sliding.channels * MULTIPLYING * _waste(sliding.channels))
 
 
 def _waste(side: int) -> float:
@@ -165,12 +177,12 @@ def _row_memory(sliding: Sliding) -> Array:
     """``[groups, rows, channels, elements, *places, batch]`` for the rows of as many windows as
     `MOST_BYTES` allow."""
     row = sliding.axes[0]
-    groups, channels, batch = *sliding.x.shape[:2], sliding.x.shape[-1]
-    shape = (channels, prod(sliding.elements[1:]), *sliding.places[1:], batch)
-    row_bytes = groups * prod(shape) * np.dtype(sliding.dtype).itemsize
+    elements = prod(sliding.elements[1:])
+    shape = (sliding.channels, elements, *sliding.places[1:], sliding.batch)
+    row_bytes = sliding.groups * prod(shape) * np.dtype(sliding.dtype).itemsize
     most = max(MOST_BYTES // row_bytes - int(row.window), 0) // row.stride + 1
     height = (min(most, sliding.places[0]) - 1) * row.stride + int(row.window)
-    return sliding.scratch((groups, height, *shape), sliding.dtype)
+    return sliding.scratch((sliding.groups, height, *shape), sliding.dtype)
 
 
 def _written(sliding: Sliding, memory: Array, above: int, rows: slice) -> list[Call]:
@@ -204,15 +216,14 @@ def _windows(memory: Array, row: Axis, places: slice, above: int) -> Array:
 
 
 def _by_places(sliding: Sliding) -> Iterator[Piece]:
-    groups, channels, batch = *sliding.x.shape[:2], sliding.x.shape[-1]
-    elements, behind = prod(sliding.elements), (*sliding.places[1:], batch)
+    groups, channels, elements = sliding.groups, sliding.channels, prod(sliding.elements)
     item = np.dtype(sliding.dtype).itemsize
     row_bytes = groups * channels * elements * sliding.run * item
     together = min(max(PIECE_BYTES // row_bytes, 1), sliding.places[0])
     memory = sliding.scratch((together * row_bytes // item,), sliding.dtype)
     for rows in _ranges(0, sliding.places[0], together):
         count = rows.stop - rows.start
-        shape = (groups, channels, elements, count, *behind)
+        shape = (groups, channels, elements, count, *sliding.places[1:], sliding.batch)
         columns = memory[: prod(shape)].reshape(shape)
         calls: list[Call] = []
         places = (count, *sliding.places[1:])
@@ -255,7 +266,8 @@ def _added(sliding: Sliding, products: Array, taken: slice, out: Array) -> list[
     for number, to, where in _meetings(sliding.axes, sliding.places, sizes, first):
         into = out[(_ALL, _ALL, *to)]
         if into.size:
-            calls.append((np.add, (into, products[(_ALL, _ALL, number, *where)], into)))
+            key: Any = (_ALL, _ALL, number, *where)
+            calls.append((np.add, (into, products[key], into)))
     return calls
 
 

@@ -47,7 +47,7 @@ Pairs: TypeAlias = tuple[tuple[int, int], ...]
 InPlace: TypeAlias = bool | Pairs | Callable[[Any], Pairs]
 Axes: TypeAlias = tuple[int, ...]
 Orders: TypeAlias = Callable[[Any, list[Array]], Sequence[Axes | None]]
-Order: TypeAlias = Literal["elementwise", "follows"] | Orders | None
+Order: TypeAlias = Literal["elementwise", "follows", "turned"] | Orders | None
 B = TypeVar("B", bound=Binder)
 V = TypeVar("V", bound=Viewer)
 
@@ -109,7 +109,8 @@ def kernel(
         order: how outputs lie in memory (order.py). None: in C order. "elementwise": as an operand
             does, of an op that computes each element from those at the same place; the function
             gets all arrays transposed alike, so that outputs are C-contiguous. "follows": as an
-            operand does, and the function is right for outputs of any strides. Else a function
+            operand does, and the function is right for outputs of any strides. "turned": a matrix
+            may lie with its axes exchanged, where everybody reads it like that. Else a function
             ``(op, inputs) -> axes, from the outermost inwards, of each output``, or None for C
             order; it sees the strides of the inputs, not their elements.
         prefers_batch_innermost: whether the first operand is read faster in that order.

@@ -7,6 +7,7 @@ Views are found before any memory is placed, by asking the registered view funct
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -21,7 +22,13 @@ from asg.core.tensor import Tensor
 from asg.core.types import Shape, TensorType
 
 from .kernel import KERNELS, VIEWS, Array, Axes, Kernel, static_shape
-from .order import batch_innermost, has_choice, inputs_batch_innermost, output_orders
+from .order import (
+    batch_innermost,
+    has_choice,
+    inputs_batch_innermost,
+    matrices_read_turned,
+    output_orders,
+)
 
 
 class Layout(NamedTuple):
@@ -71,7 +78,7 @@ Layouts = dict[Tensor, Layout]
 def resolve_layouts(graph: Graph) -> Layouts:
     """The layout of every value."""
     prototypes = prototype_memory(graph)
-    moved = inputs_batch_innermost(graph)
+    moved, turned = inputs_batch_innermost(graph), matrices_read_turned(graph)
     layouts: Layouts = {}
     for node in graph.nodes:
         if node.op.is_placeholder:
@@ -83,7 +90,8 @@ def resolve_layouts(graph: Graph) -> Layouts:
             layouts[node.output] = found
             continue
         operands = _operands(node, layouts, prototypes) if has_choice(node) else ()
-        orders = output_orders(node, operands) if operands else (None,) * len(node.outputs)
+        usual: Sequence[Axes | None] = (None,) * len(node.outputs)
+        orders = output_orders(node, operands, turned) if operands else usual
         for tensor, order in zip(node.outputs, orders, strict=True):
             layouts[tensor] = _own_layout(tensor, order)
     return layouts

@@ -10,17 +10,21 @@ It starts at convolutions and at the inputs they read (`inputs_batch_innermost`:
 at each step anyway), and goes on through elementwise ops, padding, joining and pooling as long as
 values have three axes or more. Views go along by themselves: flattening such a value for a dense
 layer is a view of a transposed matrix, which BLAS reads as it lies.
+
+A product of matrices that everyone reads transposed (the gradient by the weight of a dense layer)
+is written that way at once, for BLAS writes one as fast as the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.tensor import Tensor
+from asg.ops.shape import PermuteDims
 
 from .kernel import KERNELS, Array, Axes
 
@@ -72,12 +76,19 @@ def has_choice(node: Node) -> bool:
     entry = KERNELS.get(type(node.op))
     if entry is None or entry.order is None:
         return False
-    return any(tensor.ndim >= FEWEST_AXES for tensor in node.outputs)
+    return any(tensor.ndim >= FEWEST_AXES or entry.order == "turned" for tensor in node.outputs)
 
 
-def output_orders(node: Node, operands: Sequence[Array]) -> Sequence[Axes | None]:
-    """The order of each output of a node with a choice, whose operands lie like these arrays."""
+def output_orders(
+    node: Node, operands: Sequence[Array], turned: Collection[Tensor] = ()
+) -> Sequence[Axes | None]:
+    """The order of each output of a node with a choice, whose operands lie like these arrays.
+
+    ``turned``: the `matrices_read_turned`.
+    """
     order = KERNELS[type(node.op)].order
+    if order == "turned":
+        return [(1, 0) if tensor in turned else None for tensor in node.outputs]
     if callable(order):
         return order(node.op, list(operands))
     ndim = max(array.ndim for array in operands)
@@ -103,9 +114,27 @@ def inputs_batch_innermost(graph: Graph) -> set[Tensor]:
             continue
         if entry.prefers_batch_innermost:
             preferred.add(node.inputs[0])
-        elif not callable(entry.order) and preferred.intersection(node.outputs):
+        elif entry.order in ("elementwise", "follows") and preferred.intersection(node.outputs):
             ndim = max(tensor.ndim for tensor in node.outputs)
             preferred.update(tensor for tensor in node.inputs if tensor.ndim == ndim)
     variables = {graph.inputs[slot.input] for slot in graph.state}
     given = preferred.intersection(graph.inputs) - variables
     return {tensor for tensor in given if tensor.ndim >= FEWEST_AXES}
+
+
+def matrices_read_turned(graph: Graph) -> set[Tensor]:
+    """Values of two axes that nobody reads but ops that exchange these axes."""
+    candidates = {
+        node.inputs[0]
+        for node in graph.nodes
+        if isinstance(node.op, PermuteDims) and node.op.axes == (1, 0)
+    }
+    candidates.difference_update(graph.outputs)
+    users = graph.users
+    return {
+        tensor for tensor in candidates if all(_turns(user) for user, _ in users.get(tensor, ()))
+    }
+
+
+def _turns(node: Node) -> bool:
+    return isinstance(node.op, PermuteDims)

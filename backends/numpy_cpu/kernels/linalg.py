@@ -12,7 +12,7 @@ from asg.ops import linalg as ops
 from ..kernel import Array, Call, Scratch, kernel
 
 
-@kernel(ops.Matmul)
+@kernel(ops.Matmul, order="turned")
 def matmul(
     op: ops.Matmul, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:
@@ -35,7 +35,12 @@ def _product(a: Array, b: Array, out: Array) -> Call:
 
 
 def _flat_product(a: Array, b: Array, out: Array) -> Call:
-    """`np.dot` costs half the overhead of `np.matmul`, and is the same up to two axes."""
+    """`np.dot` costs half the overhead of `np.matmul`, and is the same up to two axes.
+
+    A matrix that lies transposed is the product of the transposed factors.
+    """
+    if out.ndim == 2 and a.ndim == b.ndim == 2 and not out.flags.c_contiguous:
+        a, b, out = b.T, a.T, out.T
     flat = a.ndim <= 2 and b.ndim <= 2 and out.ndim > 0 and out.flags.c_contiguous
     return (np.dot if flat and out.dtype.kind == "f" else np.matmul), (a, b, out)
 

@@ -14,14 +14,20 @@ from asg.core.dtype import as_dtype
 from asg.ops import reduce as ops
 
 from ..kernel import Array, Call, Scratch, kernel
+from ..order import is_innermost
 from ..sums import sum_call
 
 
 def _reduce(op: ops.Reduction, ufunc: np.ufunc, source: Array, target: Array) -> Call:
+    axis, keepdims = op.axis, op.keepdims
+    if 0 in axis and is_innermost(source, 0):  # the axes that are left keep their sequence
+        target = target.reshape([n for i, n in enumerate(source.shape) if i not in axis])
+        axis = tuple((i - 1) % source.ndim for i in axis)
+        source, keepdims = np.moveaxis(source, 0, -1), False
     if ufunc is np.add:
-        return sum_call(source, op.axis, target, op.keepdims)
+        return sum_call(source, tuple(sorted(axis)), target, keepdims)
     # The dtype is given because NumPy would multiply narrow integers in a wider one.
-    return ufunc.reduce, (source, op.axis, target.dtype, target, op.keepdims)
+    return ufunc.reduce, (source, axis, target.dtype, target, keepdims)
 
 
 def _register(op_class: type[ops.Reduction], ufunc: np.ufunc, wide: bool = False) -> None:

@@ -162,7 +162,7 @@ def window_find(
 
 def _find(x: Array, largest: Array, usual: list[Call], with_nan: list[Call]) -> None:
     """One look for a NaN in x is cheaper than one at every element of every window."""
-    np.maximum.reduce(x, None, None, largest)
+    np.maximum.reduce(x, axis=None, out=largest)
     for function, args in usual if largest == largest else with_nan:
         function(*args)
 

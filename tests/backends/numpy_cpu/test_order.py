@@ -23,7 +23,8 @@ MOVED = (1, 2, 3, 0)
 
 
 def order_of(found: Layout) -> tuple[int, ...] | None:
-    return memory_order(found.over(np.empty(10**6, np.uint8), 0))
+    order: tuple[int, ...] | None = memory_order(found.over(np.empty(10**6, np.uint8), 0))
+    return order
 
 
 @pytest.fixture
@@ -91,6 +92,32 @@ def test_the_first_convolution_has_no_gradient_by_the_input(x: Tensor) -> None:
     weight = kernel(4, 3)
     slope = asg.grad((ops.conv2d(x, weight) ** 2).sum(), weight)
     assert [node.op.name for node in Graph(slope=slope).nodes].count("conv") == 2
+
+
+def test_a_product_that_is_read_transposed_is_written_so() -> None:
+    left, right = ops.input("left", (3, 5), float64), ops.input("right", (5, 4), float64)
+    product = ops.matmul(left, right)
+    turned = ops.permute_dims(product, (1, 0))
+    graph = Graph(y=turned * 2.0)
+    assert resolve_layouts(graph)[turned].whole
+    both = resolve_layouts(Graph(y=turned * 2.0, sums=product.sum(0)))
+    kept = resolve_layouts(Graph(y=turned * 2.0, product=product))
+    assert both[product].whole and kept[product].whole, "someone reads it as it is"
+    random = np.random.default_rng(0)
+    given = [random.normal(size=(3, 5)), random.normal(size=(5, 4))]
+    assert np.allclose(BACKEND.compile(graph)(given)[0], 2 * (given[0] @ given[1]).T)
+
+
+def test_sums_over_the_batch_are_over_rows(x: Tensor) -> None:
+    y = ops.conv2d(x, kernel(4, 3))
+    sums = {axes: ops.sum(y, axis=axes) for axes in ((0,), (0, 2, 3), (0, 1), (2, 3), (1,))}
+    kept = ops.sum(y, axis=(0, 2, 3), keepdims=True)
+    run = BACKEND.compile(Graph({f"s{axes}": each for axes, each in sums.items()} | {"kept": kept}))
+    random = np.random.default_rng(0)
+    values = run.run_all([random.normal(size=tensor.shape) for tensor in run.graph.inputs])
+    for axes, each in sums.items():
+        assert np.allclose(values[each], values[y].sum(axes)), axes
+    assert np.allclose(values[kept], values[y].sum((0, 2, 3), keepdims=True))
 
 
 # -- arrays -------------------------------------------------------------------------------------
@@ -162,14 +189,14 @@ def random_network(random: np.random.Generator, x: Tensor) -> tuple[Tensor, list
     """A few convolutions with what stands between them, their variables, down to a number."""
     weights: list[Tensor] = []
 
-    def variable(*shape: int) -> Tensor:
+    def variable(*shape: Any) -> Tensor:
         weights.append(state(f"v{len(weights)}", shape))
         return weights[-1]
 
     def convolved(y: Tensor) -> Tensor:
         outs, size = (int(n) for n in random.integers(1, 4, 2))
         step, apart = (int(n) for n in random.integers(1, 3, 2))
-        groups = y.shape[1] if random.random() < 0.3 else 1
+        groups = int(y.shape[1]) if random.random() < 0.3 else 1
         weight = variable(outs * groups, y.shape[1] // groups, size, size)
         return ops.conv2d(y, weight, variable(outs * groups), step, size, apart, groups)
 
