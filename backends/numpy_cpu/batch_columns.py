@@ -103,16 +103,18 @@ def goes_by_rows(sliding: Sliding) -> bool:
     return plain and sliding.run >= SHORTEST_RUN and not reads_each_once(sliding)
 
 
-def pieces_of(sliding: Sliding) -> Iterator[Piece]:
-    """All columns, piece by piece; the memory of a piece is used again by later ones."""
+def pieces_of(sliding: Sliding, rows: slice) -> Iterator[Piece]:
+    """The columns of some rows of places, piece by piece.
+
+    The memory of a piece is used again by later ones.
+    """
     if reads_each_once(sliding) and sliding.x.dtype == sliding.dtype:
-        groups, channels = sliding.x.shape[:2]
-        whole = sliding.x.reshape(1, groups, channels, -1)
-        yield Piece([], whole, slice(0, sliding.places[0]))
+        part = sliding.x[:, :, rows]
+        yield Piece([], part.reshape(1, sliding.groups, sliding.channels, -1), rows)
     elif goes_by_rows(sliding):
-        yield from _by_rows(sliding)
+        yield from _by_rows(sliding, rows)
     else:
-        yield from _by_places(sliding)
+        yield from _by_places(sliding, rows)
 
 
 def cost_of_columns(sliding: Sliding, outs: int) -> float:
@@ -158,12 +160,12 @@ def rows_of(out: Array, piece: Piece) -> Array:
 # -- by rows ---------------------------------------------------------------------------------------
 
 
-def _by_rows(sliding: Sliding) -> Iterator[Piece]:
-    row, memory = sliding.axes[0], _row_memory(sliding)
+def _by_rows(sliding: Sliding, places: slice) -> Iterator[Piece]:
+    row, memory = sliding.axes[0], _row_memory(sliding, places.stop - places.start)
     height, row_bytes = memory.shape[1], memory.nbytes // memory.shape[1]
     most = (height - int(row.window)) // row.stride + 1
     together = max(PIECE_BYTES // (row_bytes * row.stride), 1)
-    for block in _ranges(0, sliding.places[0], most):
+    for block in _ranges(places.start, places.stop, most):
         above = block.start * row.stride
         there = 0
         for rows in _ranges(block.start, block.stop, together):
@@ -173,7 +175,7 @@ def _by_rows(sliding: Sliding) -> Iterator[Piece]:
             yield Piece(calls, _windows(memory, row, rows, above), rows)
 
 
-def _row_memory(sliding: Sliding) -> Array:
+def _row_memory(sliding: Sliding, count: int) -> Array:
     """``[groups, rows, channels, elements, *places, batch]`` for the rows of as many windows as
     `MOST_BYTES` allow."""
     row = sliding.axes[0]
@@ -181,7 +183,7 @@ def _row_memory(sliding: Sliding) -> Array:
     shape = (sliding.channels, elements, *sliding.places[1:], sliding.batch)
     row_bytes = sliding.groups * prod(shape) * np.dtype(sliding.dtype).itemsize
     most = max(MOST_BYTES // row_bytes - int(row.window), 0) // row.stride + 1
-    height = (min(most, sliding.places[0]) - 1) * row.stride + int(row.window)
+    height = (min(most, count) - 1) * row.stride + int(row.window)
     return sliding.scratch((sliding.groups, height, *shape), sliding.dtype)
 
 
@@ -215,19 +217,19 @@ def _windows(memory: Array, row: Axis, places: slice, above: int) -> Array:
 # -- by places -------------------------------------------------------------------------------------
 
 
-def _by_places(sliding: Sliding) -> Iterator[Piece]:
+def _by_places(sliding: Sliding, places: slice) -> Iterator[Piece]:
     groups, channels, elements = sliding.groups, sliding.channels, prod(sliding.elements)
     item = np.dtype(sliding.dtype).itemsize
     row_bytes = groups * channels * elements * sliding.run * item
-    together = min(max(PIECE_BYTES // row_bytes, 1), sliding.places[0])
+    together = min(max(PIECE_BYTES // row_bytes, 1), places.stop - places.start)
     memory = sliding.scratch((together * row_bytes // item,), sliding.dtype)
-    for rows in _ranges(0, sliding.places[0], together):
+    for rows in _ranges(places.start, places.stop, together):
         count = rows.stop - rows.start
         shape = (groups, channels, elements, count, *sliding.places[1:], sliding.batch)
         columns = memory[: prod(shape)].reshape(shape)
         calls: list[Call] = []
-        places = (count, *sliding.places[1:])
-        for number, to, where in _meetings(sliding.axes, places, sliding.sizes, rows.start):
+        there = (count, *sliding.places[1:])
+        for number, to, where in _meetings(sliding.axes, there, sliding.sizes, rows.start):
             calls += filled(columns[:, :, number], sliding.x, (_ALL, *to), (_ALL, *where))
         yield Piece(calls, columns.reshape(1, groups, channels * elements, -1), rows)
 

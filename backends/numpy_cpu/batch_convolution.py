@@ -5,10 +5,13 @@ The columns come from batch_columns.py. Sums of narrow floats are float32, as th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 
 import numpy as np
 
+from asg.config import thread_count
 from asg.core.dtype import as_dtype
 from asg.ops import convolution as ops
 
@@ -23,11 +26,16 @@ from .batch_columns import (
     rows_of,
     scattered,
 )
+from .blas import single_threaded
 from .kernel import Array, Call, Scratch
 from .order import batch_innermost
+from .threads import TEAM, Part
 
 MOST_PARTIAL_BYTES = 1 << 22
 """Of products of single rows, which are added up."""
+
+LEAST_SHARED = 4e5
+"""Nanoseconds of estimated work, from which on threads share it."""
 
 
 def by_windows(op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scratch) -> list[Call]:
@@ -52,9 +60,32 @@ def _convolved(sliding: Sliding, weight: Array, out: Array) -> list[Call]:
         return [*copies, *scattered(sliding._replace(x=x), weight, out)]
     calls, rows = contiguous(in_order_of_columns(weight, sliding), sliding)
     matrix = rows.reshape(groups, outs, -1)
-    for piece in pieces_of(sliding):
-        calls += [*piece.calls, (np.matmul, (matrix, piece.columns, rows_of(out, piece)))]
-    return calls
+    parts: list[Part] = []
+    for some in _shares(sliding, outs):
+        part: list[Call] = []
+        for piece in pieces_of(sliding, some):
+            part += [*piece.calls, (np.matmul, (matrix, piece.columns, rows_of(out, piece)))]
+        parts.append(part)
+    return [*calls, *_together(parts)]
+
+
+def _shares(sliding: Sliding, outs: int) -> list[slice]:
+    """The rows of places that each thread takes; all of them are one's when it is little work."""
+    count, rows = thread_count(), sliding.places[0]
+    if cost_of_columns(sliding, outs) < LEAST_SHARED or rows < count:
+        count = 1
+    edges = [rows * number // count for number in range(count + 1)]
+    return [slice(*pair) for pair in pairwise(edges)]
+
+
+def _together(parts: Sequence[Part]) -> list[Call]:
+    return list(parts[0]) if len(parts) == 1 else [(_run_together, (parts,))]
+
+
+def _run_together(parts: Sequence[Part]) -> None:
+    """Each thread gathers and multiplies its own; BLAS's threads would only get in the way."""
+    with single_threaded():
+        TEAM.run(parts)
 
 
 def by_weight(op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scratch) -> list[Call]:
@@ -76,12 +107,24 @@ def by_weight(op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scratc
 
 def _products(sliding: Sliding, cotangents: Array) -> tuple[list[Call], Array]:
     """``[depth, outs]``, the sum over all columns, and the calls that make it."""
-    depth, outs = sliding.x.shape[1] * prod(sliding.elements), cotangents.shape[1]
-    total, later = (sliding.scratch((depth, outs), sliding.dtype) for _ in range(2))
-    pieces = list(pieces_of(sliding))
+    shares = _shares(sliding, cotangents.shape[1])
+    shape = (sliding.channels * prod(sliding.elements), cotangents.shape[1])
+    totals = sliding.scratch((len(shares), *shape), sliding.dtype)
+    parts = [
+        _products_of(sliding, cotangents, rows, total)
+        for rows, total in zip(shares, totals, strict=True)
+    ]
+    added: list[Call] = [(np.add, (totals[0], other, totals[0])) for other in totals[1:]]
+    return [*_together(parts), *added], totals[0]
+
+
+def _products_of(sliding: Sliding, cotangents: Array, rows: slice, total: Array) -> list[Call]:
+    """The calls that write the sum over some rows of places into ``total``."""
+    pieces = list(pieces_of(sliding, rows))
     most = max(MOST_PARTIAL_BYTES // total.nbytes, 1)
     most = min(most, max(len(piece.columns) for piece in pieces))
-    partial = sliding.scratch((most, depth, outs), sliding.dtype)
+    later = sliding.scratch(total.shape, sliding.dtype)
+    partial = sliding.scratch((most, *total.shape), sliding.dtype)
     calls: list[Call] = []
     target = total
     for piece in pieces:
@@ -94,7 +137,7 @@ def _products(sliding: Sliding, cotangents: Array) -> tuple[list[Call], Array]:
             calls.append((np.add.reduce, (products, 0, None, target)))
             calls += [(np.add, (total, later, total))] if target is later else []
             target = later
-    return calls, total
+    return calls
 
 
 def _wide(out: Array) -> np.dtype[np.generic]:

@@ -64,7 +64,8 @@ def convolved(op: Conv, x: Array, weight: Array) -> Array:
     for k in np.ndindex(*weight.shape[2:]):
         along = zip(k, places, axes, strict=True)
         starts = [(i * axis.dilation, count, axis.stride) for i, count, axis in along]
-        seen = padded[(..., *(slice(s, s + (n - 1) * step + 1, step) for s, n, step in starts))]
+        key: Any = tuple(slice(s, s + (n - 1) * step + 1, step) for s, n, step in starts)
+        seen = padded[(..., *key)]
         for group in range(op.groups):
             mine = slice(group * outs, (group + 1) * outs)
             factors = weight[(mine, slice(None), *k)]
@@ -110,8 +111,10 @@ def random_case(random: np.random.Generator) -> tuple[Conv, Array, Array] | None
 
 @pytest.fixture(params=["usual", "small"])
 def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Sizes of blocks: as they are, and so small that everything comes in many pieces."""
+    """As they are, or so small that everything comes in many pieces, shared by three threads."""
     if request.param == "small":
+        monkeypatch.setattr(batch_convolution, "LEAST_SHARED", 0.0)
+        monkeypatch.setattr(batch_convolution, "thread_count", lambda: 3)
         monkeypatch.setattr(batch_columns, "PIECE_BYTES", 256)
         monkeypatch.setattr(batch_columns, "MOST_BYTES", 2048)
         monkeypatch.setattr(batch_columns, "SHORTEST_RUN", 1)
