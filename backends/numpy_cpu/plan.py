@@ -155,7 +155,8 @@ def make_plan(
 
     ``requests`` tells, by a plan without places, what memory kernels ask for while their node runs.
     Inputs and outputs ``outside`` lie in arrays that are not planned here, if they can: an output
-    that is a view, a constant, an input or another output as well has its place in the arena.
+    that is a view, a constant, an input or another output as well has its place in the arena, and
+    so has what does not lie in C order.
     """
     layouts = resolve_layouts(graph)
     owners = {tensor: layout.owner for tensor, layout in layouts.items()}
@@ -197,7 +198,8 @@ def _leave_outside(plan: Plan, outside: Iterable[Tensor]) -> None:
     """Nothing else is ever written to such memory: it is there for one value only."""
     for tensor in outside:
         layout = plan.layouts[tensor]
-        if layout.owner is tensor and layout.constant is None and tensor not in plan.storages:
+        own = layout.owner is tensor and layout.constant is None and layout.whole
+        if own and tensor not in plan.storages:
             plan.storages[tensor] = Storage(OUTSIDE, nbytes_of(tensor), BEFORE, plan.end)
 
 

@@ -246,6 +246,22 @@ def test_networks_give_what_they_give_in_c_order(seed: int) -> None:
         assert np.allclose(result, expected, rtol=1e-9, atol=1e-9), run.explain()
 
 
+def test_shards_of_a_batch_have_it_innermost_as_well() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 3, 5))
+    step = asg.train_step(net, loss=lambda y, t: ((y.mean((2, 3)) - t) ** 2).mean(),
+                          optimizer=optim.sgd(0.1))  # fmt: skip
+    graph = step(images=(64, 1, 20, 20), targets=(64, 3))
+    random = np.random.default_rng(0)
+    batch = {"images": random.normal(size=(64, 1, 20, 20)).astype(np.float32),
+             "targets": random.normal(size=(64, 3)).astype(np.float32)}  # fmt: skip
+    losses = []
+    for threads in (1, 2):
+        with asg.config.configure(threads=threads):
+            session = asg.compile(graph).start(seed=0)
+            losses.append([float(session(**batch)["loss"]) for _ in range(3)])
+    assert np.allclose(*losses, rtol=1e-5)
+
+
 def test_a_step_allocates_no_tensors() -> None:
     net = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
