@@ -243,24 +243,27 @@ def rebuild(graph: Graph, function: Rebuilder) -> Graph:
     """Copy a graph, replacing nodes: the one copier.
 
     ``function(node, inputs)`` gets every node with its inputs already mapped and returns the
-    replacement outputs, or None to keep the node (shared as it is when no input changed).
+    replacement outputs, or None to keep the node (shared as it is when no input changed). A graph
+    of which nothing was replaced comes back itself.
 
     Raises:
         GraphError: a replacement has another type; the message shows node and types.
     """
     mapped: dict[Tensor, Tensor] = {}
     for node in graph.nodes:
-        inputs = tuple(mapped[tensor] for tensor in node.inputs)
+        inputs = tuple([mapped[tensor] for tensor in node.inputs])
         outputs = function(node, inputs)
         if outputs is None:
             kept = node if inputs == node.inputs else node.with_inputs(inputs)
             outputs = kept.outputs
         for old, new in zip(node.outputs, outputs, strict=True):
-            if new.type != old.type:
+            if new is not old and new.type != old.type:
                 raise GraphError(
                     f"replacement of {node!r} has type {new.type}, {old.type} is needed"
                 )
             mapped[old] = new
+    if all(mapped[tensor] is tensor for tensor in (*graph.inputs, *graph.outputs)):
+        return graph
     return type(graph).of(
         [mapped[tensor] for tensor in graph.inputs],
         [mapped[tensor] for tensor in graph.outputs],

@@ -26,7 +26,7 @@ class Node:
     """
 
     __slots__ = (
-        "checks", "inputs", "lineage", "op", "origin", "outputs", "serial", "verified",
+        "checks", "inputs", "lineage", "op", "origin", "outputs", "serial", "settled", "verified",
     )  # fmt: skip
 
     op: Op
@@ -37,6 +37,7 @@ class Node:
     origin: Origin
     checks: tuple[SizeCheck, ...]
     verified: bool
+    settled: int
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Node:
         self.origin = current_origin() if origin is None else origin
         self.checks = checks
         self.verified = False  # set by verify: a node never changes, so once is enough
+        self.settled = 0  # set by rewriting: one bit for each set of rules that left it as it is
         self.outputs = tuple(Tensor(each, self, index) for index, each in enumerate(types))
 
     def with_inputs(self, inputs: tuple[Tensor, ...]) -> Node:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import CodeType, FrameType
 from typing import NamedTuple
@@ -142,23 +142,32 @@ def scope(name: str) -> Iterator[None]:
         _scope.reset(token)
 
 
-@contextmanager
-def fixed_origin(origin: Origin) -> Iterator[None]:
+class FixedOrigin:
+    """What `fixed_origin` gives; a class, since it is entered for every rule that is tried."""
+
+    __slots__ = ("_origin", "_token")
+
+    def __init__(self, origin: Origin) -> None:
+        """Nothing happens before ``with``."""
+        self._origin = origin
+
+    def __enter__(self) -> None:
+        self._token = _fixed.set(self._origin)
+
+    def __exit__(self, *raised: object) -> None:
+        _fixed.reset(self._token)
+
+
+def fixed_origin(origin: Origin) -> FixedOrigin:
     """Give every node made inside exactly ``origin``."""
-    token = _fixed.set(origin)
-    try:
-        yield
-    finally:
-        _fixed.reset(token)
+    return FixedOrigin(origin)
 
 
-def derive(
-    kind: str, name: str, sources: tuple[int, ...], like: Origin
-) -> AbstractContextManager[None]:
+def derive(kind: str, name: str, sources: tuple[int, ...], like: Origin) -> FixedOrigin:
     """Mark every node made inside as derived from ``like`` by one more step.
 
     When a derivation is already open (a decomposition inside a gradient), the steps add up.
     """
     outer = _fixed.get()
     base = like if outer is None else Origin(like.location, like.scope, outer.derived)
-    return fixed_origin(base.with_step(Step(kind, name, sources)))
+    return FixedOrigin(base.with_step(Step(kind, name, sources)))

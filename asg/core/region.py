@@ -118,7 +118,7 @@ def map_bodies(
     ``function`` keeps the inputs and the types of the outputs. A pass gives itself; its depth is
     then that of the nesting of bodies.
     """
-    if not any(bodies_of(node.op) for node in graph.nodes):
+    if not any(node.op.field_names and bodies_of(node.op) for node in graph.nodes):
         return graph
 
     def enter(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:

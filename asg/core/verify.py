@@ -29,13 +29,15 @@ def verify(graph: Graph, level: Level | None = None, stage: str = "") -> Graph:
     _check_placeholders(graph, stage)
     _check_state(graph, stage)
     for position, node in enumerate(graph.nodes):
+        if node.verified and level is None:
+            continue  # and so are its bodies
         complaint = None if node.verified else _complaint(node)
-        node.verified = complaint is None
         complaint = complaint or (level(node) if level else None)
         if complaint:
             raise GraphError(_message(graph, position, complaint, stage))
         for body in bodies_of(node.op):
             verify(body, level, stage)
+        node.verified = True
     return graph
 
 

@@ -69,13 +69,14 @@ def _constant_nodes(graph: Graph) -> set[Node]:
     known: set[Node] = set()
     computed: set[Node] = set()
     for node in graph.nodes:
-        if not all(_small(output) for output in node.outputs):
+        if not node.inputs:
+            if isinstance(node.op, Constant | Full | Iota) and _small(node.outputs[0]):
+                known.add(node)
+        elif not known.issuperset([tensor.node for tensor in node.inputs]):
             continue
-        if isinstance(node.op, Constant | Full | Iota):
-            known.add(node)
         elif node.op.category == "control":
             continue  # how long a loop takes is known when it runs, not here
-        elif node.inputs and all(tensor.node in known for tensor in node.inputs):
+        elif all(_small(output) for output in node.outputs):
             known.add(node)
             computed.add(node)
     return computed

@@ -51,7 +51,7 @@ def supported(node: Node, backend: Target) -> bool:
     """True when the backend can run the node as it is, or never gets to see it."""
     if node.op.is_placeholder or node.op.settles():
         return True
-    return backend.supports(node.op, tuple(tensor.type for tensor in node.inputs))
+    return backend.supports(node.op, tuple([tensor.type for tensor in node.inputs]))
 
 
 def decomposed(node: Node, inputs: tuple[Tensor, ...], backend: Target) -> tuple[Tensor, ...]:

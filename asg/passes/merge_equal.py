@@ -51,13 +51,13 @@ def _key(node: Node, inputs: tuple[Tensor, ...]) -> Key:
     op = node.op
     if op.commutative and inputs[0].node.serial > inputs[1].node.serial:
         inputs = (inputs[1], inputs[0], *inputs[2:])
-    types = tuple(output.type for output in node.outputs)
+    types = tuple([output.type for output in node.outputs])
     return (op_key(op), inputs, types)
 
 
 def op_key(op: Op) -> Hashable:
     """Equal for ops that compute the same to the bit."""
-    return (type(op), tuple(_distinct(value) for value in op.attributes().values()))
+    return (type(op), tuple([_distinct(getattr(op, name)) for name in op.field_names]))
 
 
 def _distinct(value: Any) -> Hashable:

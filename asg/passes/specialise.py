@@ -38,6 +38,8 @@ def substitute_value(value: Any, binding: Mapping[str, Dim]) -> Any:
 
 def substitute_op(op: Op, binding: Mapping[str, Dim]) -> Op:
     """The op with sizes in its attributes replaced; the same object when it has none."""
+    if not op.field_names:
+        return op
     changes: dict[str, Any] = {}
     own = op.own_sizes()
     if own:
@@ -57,7 +59,7 @@ def specialise(graph: Graph, binding: Mapping[str, Dim]) -> Graph:
     """
     mapped: dict[Tensor, Tensor] = {}
     for node in graph.nodes:
-        inputs = tuple(mapped[tensor] for tensor in node.inputs)
+        inputs = tuple([mapped[tensor] for tensor in node.inputs])
         for old, new in zip(node.outputs, _specialised(node, inputs, binding), strict=True):
             mapped[old] = new
     return type(graph).of(

@@ -39,38 +39,43 @@ def rewrite(graph: Graph, rules: Sequence[Rule], log: list[RuleHit]) -> Graph:
     """
     graph = map_bodies(graph, lambda body: rewrite(body, rules, log))
     index = index_rules(rules)
-    settled: set[Node] = set()
+    bit = _bit(tuple(rules))
     for _ in range(MAX_ROUNDS):
         hits = len(log)
-        graph = rebuild(
-            graph, lambda node, inputs: _rewrite_node(node, inputs, index, settled, log)
-        )
-        if not any(type(n.op) in index and n not in settled for n in graph.nodes):
+        graph = rebuild(graph, lambda node, inputs: _rewrite_node(node, inputs, index, bit, log))
+        if not may_replace():
+            return graph
+        if all(n.settled & bit or type(n.op) not in index for n in graph.nodes):
             return graph
     recent = sorted({hit.rule for hit in log[hits:]})
     raise RewriteError(f"rules never settle after {MAX_ROUNDS} rounds: {', '.join(recent)}")
 
 
+def _bit(rules: tuple[Rule, ...]) -> int:
+    """The bit of `Node.settled` that stands for these rules."""
+    return 1 << _numbers.setdefault(rules, len(_numbers))
+
+
+_numbers: dict[tuple[Rule, ...], int] = {}
+
+
 def _rewrite_node(
-    node: Node,
-    inputs: tuple[Tensor, ...],
-    index: Index,
-    settled: set[Node],
-    log: list[RuleHit],
+    node: Node, inputs: tuple[Tensor, ...], index: Index, bit: int, log: list[RuleHit]
 ) -> tuple[Tensor, ...] | None:
     """Replacement outputs of one node; its own replacement is tried again at once.
 
     A rule looks at a node and what it depends on, and neither ever changes: a node that no rule
-    took is settled, and is not tried again.
+    took is settled, and is not tried again, in later passes either.
     """
-    if inputs == node.inputs and (node in settled or type(node.op) not in index):
+    if inputs == node.inputs and (node.settled & bit or type(node.op) not in index):
         return None
     current = node if inputs == node.inputs else node.with_inputs(inputs)
     outputs = current.outputs
     for _ in range(MAX_ROUNDS):
-        replaced = None if current in settled else _first_hit(outputs, current, index, log)
+        replaced = None if current.settled & bit else _first_hit(outputs, current, index, log)
         if replaced is None:
-            settled.add(current)
+            if may_replace() and outputs == current.outputs:
+                current.settled |= bit
             return outputs
         outputs = replaced
         if len(outputs) != 1:

@@ -12,6 +12,7 @@ from asg.core.errors import RewriteError
 from asg.core.node import Node
 from asg.core.op import Op
 from asg.core.tensor import Tensor
+from asg.ops.leaf import Constant, Full
 from asg.rewrite.pattern import Binding, Hole, PatternNode, matches
 
 Numerics = Literal["exact", "reassociating", "approximate"]
@@ -75,10 +76,27 @@ class PatternRule(Rule):
         return (type(self._traced[1].op),)
 
     def may_match(self, node: Node) -> bool:
-        if len(node.outputs) != 1:
+        if len(node.outputs) != 1 or not self._may_fit(node):
             return False
         empty: Binding = {}
         return next(matches(self._traced[1], node.outputs[0], empty), None) is not None
+
+    def _may_fit(self, node: Node) -> bool:
+        """Whether the operands are of the ops that the pattern names: quick, and seldom so."""
+        found = [type(tensor.node.op) for tensor in node.inputs]
+        return any(
+            all(each is None or kind in each for each, kind in zip(order, found, strict=False))
+            for order in self._operand_ops
+        )
+
+    @cached_property
+    def _operand_ops(self) -> list[list[tuple[type[Op], ...] | None]]:
+        """For each order of the operands, the ops that may stand in each place; None for any."""
+        before = self._traced[1]
+        order = [_ops_of(operand) for operand in before.operands]
+        if before.op.commutative:
+            return [order, [order[1], order[0], *order[2:]]]
+        return [order]
 
     def replace(self, node: Node) -> Replacement:
         holes, before = self._traced
@@ -96,6 +114,13 @@ class PatternRule(Rule):
         _, after = self.function(*(binding[hole] for hole in holes))
         built: Replacement = after() if callable(after) else after
         return built
+
+
+def _ops_of(operand: Any) -> tuple[type[Op], ...] | None:
+    """The op classes of the tensors that a part of a pattern can match; None for all."""
+    if isinstance(operand, Hole):
+        return None
+    return (type(operand.op),) if isinstance(operand, PatternNode) else (Constant, Full)
 
 
 class NodeRule(Rule):

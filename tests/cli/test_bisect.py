@@ -18,7 +18,8 @@ from tests.compiler.planted import exchange, exchanged, feeds_of
 def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("graph.txt").write_text(asg.graph_text(exchanged(), full=True))
-    np.savez("inputs.npz", **feeds_of(exchanged()))
+    given = feeds_of(exchanged())
+    np.savez("inputs.npz", x=given["x"], y=given["y"])
     Path("config.yaml").write_text("epochs: 1\nhidden: [8]\n")
 
 
