@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from asg.cli.parser import Parser, add_backend, known_backend
+from asg.cli.parser import Parser, add_backend, known, known_backend
 from asg.core.errors import ConfigError
 from asg.core.graph import Graph
-from asg.train.problem import unknown_choice
 
 DONE, FOUND = 0, 1
 DESCRIPTION = """\
@@ -42,8 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     add_backend(parser, "whose passes and kernels are tried (default: that of the run, or numpy)")
     given = parser.read(arguments)
-    if given.kind not in KINDS:
-        raise ConfigError(f"--kind: {unknown_choice('kind', given.kind, KINDS)}")
+    known("kind", given.kind, KINDS)
     backend = known_backend(given.backend) if given.backend else ""
     from asg.compiler.bisect import bisect  # not for --help
 

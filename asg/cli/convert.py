@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from asg.cli.parser import Parser
 from asg.core.errors import ConfigError, FileError
-from asg.io.arrays import Array, save_arrays
-from asg.io.torch_file import load_torch
+
+if TYPE_CHECKING:
+    from asg.io.arrays import Array
 
 DONE = 0
 DESCRIPTION = """\
@@ -28,6 +30,8 @@ def run(arguments: Sequence[str]) -> int:
         given.target
     ):
         raise ConfigError(f"{given.target} is both source and target")
+    from asg.io.arrays import save_arrays  # not for --help
+
     arrays = _read(given.source, given.key)
     # The names and layouts are PyTorch's, which is what readers of such files want to know.
     save_arrays(given.target, arrays, {"format": "pt"})
@@ -37,6 +41,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _read(source: str, key: str | None) -> dict[str, Array]:
+    from asg.io.torch_file import load_torch
+
     try:
         return load_torch(source, key)
     except FileError as error:

@@ -8,8 +8,6 @@ from pathlib import Path
 from asg.cli.parser import Parser
 from asg.cli.tables import aligned
 from asg.core.errors import MissingLibrary
-from asg.data import load, names
-from asg.data.sources import folders
 
 DONE = 0
 DESCRIPTION = "List the data sets: what they hold, where their files are looked for, what is there."
@@ -39,6 +37,8 @@ def run(arguments: Sequence[str]) -> int:
         "--root", metavar="FOLDER", help="where to look (default: $ASG_DATA, else the cache)"
     )
     given = parser.read(arguments)
+    from asg.data import names  # not for --help
+
     with_files = names(files=True)
     rows = [["name", "task", "holds", "there", "files"]]
     for task in TASKS:
@@ -51,6 +51,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _without_files(name: str) -> tuple[str, str, str]:
+    from asg.data import load
+
     try:
         found = load(name)
     except MissingLibrary as error:
@@ -61,6 +63,8 @@ def _without_files(name: str) -> tuple[str, str, str]:
 
 def _files(name: str, root: str | None) -> tuple[str, str, str]:
     """Whether one of the folders has a file; `load` says what is missing among them."""
+    from asg.data.sources import folders
+
     places = folders(name, root)
     there = next((place for place in places if _has_files(place, place.name == name)), None)
     return HELD.get(name, "?"), "no" if there is None else "yes", str(there or places[-1])

@@ -14,7 +14,6 @@ from typing import Any
 
 import asg
 from asg.cli.parser import Parser
-from asg.data.sources import cache_folder
 
 DONE = 0
 DESCRIPTION = "Tell what of asg works here, what is missing, and the line that adds it."
@@ -79,6 +78,8 @@ def _jax() -> str:
 
 
 def _tools() -> Iterator[tuple[str, str]]:
+    from asg.data.sources import cache_folder  # not for --help
+
     dot = shutil.which("dot")
     yield "dot", dot or "not there; install Graphviz (https://graphviz.org/download)"
     yield "browser", _browser()

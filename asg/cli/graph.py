@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asg.cli.parser import Parser
+from asg.cli.parser import Parser, known
 from asg.core.errors import ConfigError
-from asg.core.graph import Graph
-from asg.core.text import graph_text
-from asg.describe.diff import graph_diff
-from asg.passes.record import PassRecord
-from asg.train.problem import unknown_choice
 
 if TYPE_CHECKING:
+    from asg.core.graph import Graph
+    from asg.passes.record import PassRecord
     from asg.train.trainer import Training
 
 DONE = 0
@@ -77,9 +74,8 @@ def _format(given: Any) -> str:
         ConfigError: options that do not go together.
     """
     form = str(given.format or ("svg" if given.open or given.output else "text"))
-    for name, value, choices in (("kind", given.kind, KINDS), ("format", form, FORMATS)):
-        if value not in choices:
-            raise ConfigError(f"--{name}: {unknown_choice(name, value, choices)}")
+    known("kind", given.kind, KINDS)
+    known("format", form, FORMATS)
     if form == "text" and (given.open or given.output):
         raise ConfigError("--open and --output are for pictures; use --format svg")
     if form != "text" and given.diff:
@@ -91,13 +87,15 @@ def _format(given: Any) -> str:
 
 def _chosen(records: Sequence[PassRecord], name: str | None) -> list[PassRecord]:
     """All records, or those of the passes of this name."""
-    known = list(dict.fromkeys(record.name for record in records))
-    if name is not None and name not in known:
-        raise ConfigError(f"--pass: {unknown_choice('pass', name, known)}")
+    if name is not None:
+        known("pass", name, list(dict.fromkeys(record.name for record in records)))
     return [record for record in records if name in (None, record.name)]
 
 
 def _text(graph: Graph, records: Sequence[PassRecord], changes: bool) -> str:
+    from asg.core.text import graph_text
+    from asg.describe.diff import graph_diff
+
     if not changes:
         return graph_text(graph)
     return "\n\n".join(f"{record}\n{graph_diff(record.before, record.after)}" for record in records)

@@ -56,8 +56,18 @@ def known_backend(name: str) -> str:
         ConfigError: there is none of this name.
     """
     from asg.compiler.loader import backend_names
-    from asg.train.problem import unknown_choice
 
-    if name not in backend_names():
-        raise ConfigError(f"--backend: {unknown_choice('backend', name, backend_names())}")
+    return known("backend", name, backend_names())
+
+
+def known(option: str, name: str, choices: Sequence[str]) -> str:
+    """The value of an option, which is one of these.
+
+    Raises:
+        ConfigError: it is none; lists them.
+    """
+    from asg.train.problem import unknown_choice  # not for --help
+
+    if name not in choices:
+        raise ConfigError(f"--{option}: {unknown_choice(option, name, choices)}")
     return name

@@ -15,7 +15,6 @@ import numpy as np
 
 from asg.cli.parser import Parser, add_backend, known_backend
 from asg.core.errors import ConfigError
-from asg.io import write_bytes, write_text
 
 if TYPE_CHECKING:
     from asg.train.task import Task
@@ -133,6 +132,8 @@ def _write(found: Array, lines: str, output: str | None) -> None:
     if not output:
         sys.stdout.write(lines)
         return
+    from asg.io import write_bytes, write_text  # not for --help
+
     if output.endswith(".npy"):
         content = io.BytesIO()
         np.save(content, found, allow_pickle=False)

@@ -135,7 +135,8 @@ def main(parent: Path, steps: int, moments: int) -> dict[str, Any]:
     whole = parent / "whole"
     whole.mkdir()
     duration = finished(whole, steps)
-    random, report = np.random.default_rng(moments), []
+    random = np.random.default_rng(moments)
+    report: list[dict[str, Any]] = []
     while len(report) < moments:
         folder = parent / f"killed-{len(report)}-{random.integers(1 << 32):08x}"
         folder.mkdir()
