@@ -10,10 +10,11 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from asg.analysis.axes import Axes, axes_of, is_zero
+from asg.analysis.work import work_of
 from asg.core.dim import Dim
 from asg.core.graph import Graph
 from asg.core.node import Node
@@ -54,15 +55,59 @@ class Decision:
 Decisions = dict[Node, Decision]
 
 
-def decide(graph: Graph, shards: int, cut: Mapping[Tensor, Place]) -> tuple[Decisions, Places]:
+def decide(
+    graph: Graph, shards: int, cut: Mapping[Tensor, Place], left: Collection[Node] = ()
+) -> tuple[Decisions, Places]:
     """The nodes that may run on a shard, in order, when values are cut along the given axes.
 
     Besides, the place of every value that is not whole. The nodes depend on nothing that comes
-    after them, and so may be taken out of the graph together.
+    after them, and so may be taken out of the graph together. Those in ``left`` run once, before.
     """
     walk = _Walk(shards, dict(cut), closed=False)
-    walk.run(graph.nodes)
+    walk.run([node for node in graph.nodes if node not in left])
     return walk.decisions, walk.places
+
+
+def small_causes(
+    graph: Graph, decisions: Decisions, places: Places, most_seconds: float
+) -> set[Node]:
+    """Nodes to run once, before: little work on inputs, with a sum that others wait for.
+
+    The number of tokens that count, by which a loss is divided, is one: without it, the whole
+    backward part would come after the shards. Only what takes ``most_seconds`` at most counts.
+    """
+    found: set[Node] = set()
+    for node in graph.nodes:
+        if _is_first_after(node, places):
+            for tensor in node.inputs:
+                if places.get(tensor) == SUM and tensor.node not in found:
+                    found |= _behind(tensor.node, decisions, most_seconds)
+    return found
+
+
+def _is_first_after(node: Node, places: Places) -> bool:
+    return any(places.get(tensor) == AFTER for tensor in node.outputs) and not any(
+        places.get(tensor) == AFTER for tensor in node.inputs
+    )
+
+
+_MOST_CAUSES = 64
+
+
+def _behind(node: Node, decisions: Decisions, most_seconds: float) -> set[Node]:
+    """The node and all it depends on, of ``decisions``; nothing when that is too much."""
+    seen: set[Node] = set()
+    stack, seconds = [node], 0.0
+    while stack:
+        node = stack.pop()
+        if node in seen or node not in decisions:
+            continue
+        seen.add(node)
+        seconds += work_of([node]).seconds
+        if seconds > most_seconds or len(seen) > _MOST_CAUSES:
+            return set()
+        stack.extend(tensor.node for tensor in node.inputs)
+    return seen
 
 
 def batch_inputs(graph: Graph) -> tuple[Tensor, ...]:

@@ -20,6 +20,7 @@ from asg.analysis.sharding import (
     cut_leaf,
     decide,
     divides,
+    small_causes,
 )
 from asg.analysis.work import Work, work_of
 from asg.config import thread_count
@@ -57,6 +58,9 @@ LEAST_SECONDS_OF_CALL = 25e-6
 The interpreter lock is let go inside of kernels only, and changes hands at every call.
 """
 
+MOST_SHARE_BEFORE = 0.01
+"""Of all work, what is done once on the whole batch because all that follows depends on it."""
+
 _VIEWS = (BroadcastTo, ExpandDims, PermuteDims, Reshape, Select, Slice, Squeeze)
 """Taken into the body: as operands they would be copied, and they cost nothing there."""
 
@@ -78,9 +82,11 @@ class Shard:
 
     Attributes:
         least: what the part must hold to be worth it.
+        most_share_before: of all work, what may run once so that others need not wait for it.
     """
 
     least: Least = WORTH_IT
+    most_share_before: float = MOST_SHARE_BEFORE
     name: str = "shard"
 
     def __call__(self, graph: Graph, log: list[RuleHit]) -> Graph:
@@ -91,10 +97,17 @@ class Shard:
             return graph
         draws = batch_draws(graph, inputs[0].shape[0])
         for cut in dict.fromkeys([(*inputs, *draws), inputs]):
-            decisions, _ = decide(graph, shards, dict.fromkeys(cut, 0))
+            decisions = self._decided(graph, shards, cut)
             if self._pays(work_of(decisions), work_of(graph.nodes), shards):
                 return _sharded(graph, decisions, shards)
         return graph
+
+    def _decided(self, graph: Graph, shards: int, cut: Tensors) -> Decisions:
+        places = dict.fromkeys(cut, 0)
+        decisions, found = decide(graph, shards, places)
+        most = self.most_share_before * work_of(graph.nodes).seconds
+        left = small_causes(graph, decisions, found, most)
+        return decide(graph, shards, places, left)[0] if left else decisions
 
     def _pays(self, part: Work, everything: Work, shards: int) -> bool:
         wanted = (

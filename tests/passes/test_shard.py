@@ -186,6 +186,30 @@ def test_results_do_not_depend_on_threads_but_for_the_order_of_sums() -> None:
         np.testing.assert_array_equal(one, other)
 
 
+LOSSES: dict[str, Callable[[Any, Any], Any]] = {
+    "ignored labels": lambda y, t: asg.cross_entropy(y, t, ignore_index=1),
+    "weights of classes": lambda y, t: asg.cross_entropy(
+        y, t, weight=asg.constant([1.0, 2.0, 0.5, 3.0], "float64")
+    ),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_everything_waits_for_is_computed_before(loss: str) -> None:
+    """Losses divided by what counts of the labels, which is known before anything else."""
+    step = asg.train_step(perceptron(), loss=LOSSES[loss], optimizer=optim.sgd(0.1))
+    drawn = np.random.default_rng(0)
+    feeds = {"x": drawn.normal(size=(12, 6)), "y": drawn.integers(0, 4, 12).astype("int32")}
+    graph = step(x=(("batch", 6), "float64"), y=(("batch",), "int32"))
+    whole = specialised(graph, feeds)
+    with asg.configure(threads=2):
+        late = Shard(ANY_WORK, most_share_before=0.0)(whole, [])
+        early = verify(Shard(ANY_WORK, most_share_before=0.2)(whole, []))
+    assert set(maps(early)[0].result_places) == {"sum"} != set(maps(late)[0].result_places)
+    for part in (late, early):
+        compare(whole, part, inputs_of(whole, feeds))
+
+
 # -- what stays whole -----------------------------------------------------------------------------
 
 
