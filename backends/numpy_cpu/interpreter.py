@@ -19,6 +19,7 @@ from asg.core.tensor import Tensor
 from .bind import Program, bind
 from .explain import explain_program
 from .kernel import Array, Call
+from .share import in_turn
 
 
 class NumpyExecutable:
@@ -120,7 +121,8 @@ class NumpyExecutable:
     def time_nodes(self, inputs: Sequence[Array], steps: int = 1) -> list[tuple[Node, float]]:
         """Mean seconds per node over some steps; the variables stay as they are.
 
-        Views and constants take no time and are not listed.
+        Views and constants take no time and are not listed. Shards run one after the other here;
+        the time of a node in them is that in one of them.
         """
         with self._lock:
             return self._quiet.run(_timed, self._program, inputs, steps)
@@ -178,17 +180,17 @@ def _all_values(program: Program, inputs: Sequence[Array]) -> dict[Tensor, Array
 
 
 def _timed(program: Program, inputs: Sequence[Array], steps: int) -> list[tuple[Node, float]]:
-    totals = [0.0] * len(program.steps)
+    totals: dict[Node, float] = {}
     given, before = [np.array(each) for each in inputs], program.state_memory.copy()
+    pieces = list(in_turn(program))
     try:
         for _ in range(steps):
             _copy_in(program, given)
-            for i, (_, calls) in enumerate(program.steps):
-                totals[i] += _seconds(calls)
+            for node, calls, weight in pieces:
+                totals[node] = totals.get(node, 0.0) + weight * _seconds(calls)
     finally:
         np.copyto(program.state_memory, before)
-    nodes = [node for node, _ in program.steps]
-    return [(node, total / steps) for node, total in zip(nodes, totals, strict=True)]
+    return [(node, total / steps) for node, total in totals.items()]
 
 
 def _seconds(calls: Sequence[Call]) -> float:

@@ -14,11 +14,10 @@ from asg.core.tensor import Tensor
 from asg.ops import shards as ops
 from asg.ops.shards import SUM, Place
 
-from ..bind import Program, bind_plan, complete_plan
-from ..blas import single_threaded
+from ..bind import bind_plan, complete_plan
 from ..kernel import Array, Call, Scratch, kernel
 from ..plan import OUTSIDE, Plan
-from ..threads import TEAM, Part
+from ..share import ShardCalls, Share
 
 
 @kernel(ops.ShardMap)
@@ -27,7 +26,7 @@ def shard_map(
 ) -> list[Call]:
     lies = _lies_outside(op, inputs, outputs)
     plan = _plan(op, lies)
-    parts: list[Part] = []
+    parts: list[ShardCalls] = []
     added: list[Call] = []
     for shard in range(op.shards):
         given = [_piece(op, x, p, shard) for x, p in zip(inputs, op.operand_places, strict=True)]
@@ -39,7 +38,7 @@ def shard_map(
                 added.append((np.add, (y, targets[-1], y)))
         arena = scratch((max(plan.arena_bytes, 1),), np.uint8)
         parts.append(_part(plan, lies, given, targets, arena))
-    return [(_share, (parts,)), *added]
+    return [(Share(parts), ()), *added]
 
 
 def _piece(op: ops.ShardMap, array: Array, place: Place, shard: int) -> Array:
@@ -81,7 +80,7 @@ def _plan(op: ops.ShardMap, lies: dict[Tensor, int]) -> Plan:
 
 def _part(
     plan: Plan, lies: dict[Tensor, int], given: list[Array], targets: list[Array], arena: Array
-) -> Part:
+) -> ShardCalls:
     """The calls of one shard."""
     graph, near = plan.graph, [*given, *targets]
     outside = {
@@ -90,29 +89,14 @@ def _part(
         if tensor in plan.storages and plan.storages[tensor].memory == OUTSIDE
     }
     program = bind_plan(plan, arena, outside)
-    start = [
+    start: list[Call] = [
         (np.copyto, (program.arrays[tensor], array))
         for tensor, array in zip(graph.inputs, given, strict=True)
         if tensor not in outside
     ]
-    last = [
+    last: list[Call] = [
         (np.copyto, (target, program.arrays[tensor]))
         for tensor, target in zip(graph.outputs, targets, strict=True)
         if outside.get(tensor) is not target
     ]
-    return [*start, (_run, (program, program.schedule())), *last]
-
-
-def _run(program: Program, schedule: list[Call]) -> None:
-    """The calls of a shard; an error says which of its nodes failed."""
-    try:
-        for function, args in schedule:
-            function(*args)
-    except Exception as error:
-        program.tell_where(error, function, args)
-        raise
-
-
-def _share(parts: list[Part]) -> None:
-    with single_threaded():
-        TEAM.run(parts)
+    return ShardCalls(start, program, last)

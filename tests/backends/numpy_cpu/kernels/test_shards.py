@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asg.backends.numpy_cpu import blas
+from asg.backends.numpy_cpu import blas, share
 from asg.backends.numpy_cpu import kernel as table
 from asg.backends.numpy_cpu.interpreter import NumpyExecutable
 from asg.backends.numpy_cpu.kernels import shards
@@ -73,30 +73,31 @@ def test_an_error_in_a_shard_names_the_line_of_the_user(monkeypatch: pytest.Monk
 
 
 def test_every_shard_has_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, run = set(), shards._run
+    seen, run = set(), share.ShardCalls._run
 
-    def noted(program: Any, schedule: Any) -> None:
+    def noted(self: share.ShardCalls, schedule: Any) -> None:
         seen.add(threading.current_thread().name)
         barrier.wait(timeout=10)
-        run(program, schedule)
+        run(self, schedule)
 
     barrier = threading.Barrier(2)
-    monkeypatch.setattr(shards, "_run", noted)
+    monkeypatch.setattr(share.ShardCalls, "_run", noted)
     graph, inputs = layer(8)
     NumpyExecutable(graph)(inputs)
     assert len(seen) == 2
 
 
 def test_blas_stays_on_the_thread_that_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    library, run, counts = blas.openblas(), shards._run, []
+    library, run = blas.openblas(), share.ShardCalls._run
+    counts: list[int] = []
     if library is None:
         pytest.skip("NumPy has another BLAS")
 
-    def noted(program: Any, schedule: Any) -> None:
+    def noted(self: share.ShardCalls, schedule: Any) -> None:
         counts.append(library.get_threads())
-        run(program, schedule)
+        run(self, schedule)
 
-    monkeypatch.setattr(shards, "_run", noted)
+    monkeypatch.setattr(share.ShardCalls, "_run", noted)
     graph, inputs = layer(8)
     program, before = NumpyExecutable(graph), library.get_threads()
     try:
@@ -194,4 +195,17 @@ def test_bodies_with_loops_inside() -> None:
     numbers = np.random.default_rng(0).normal(size=(4, 6))
     pairs = zip(NumpyExecutable(part)([numbers]), NumpyExecutable(graph)([numbers]), strict=True)
     for one, other in pairs:
+        np.testing.assert_array_equal(one, other)
+
+
+def test_times_are_told_of_the_nodes_in_shards() -> None:
+    graph, inputs = layer(8)
+    program = NumpyExecutable(graph)
+    timed = dict(program.time_nodes(inputs, steps=2))
+    (outer,) = [node for node in graph.nodes if isinstance(node.op, ShardMap)]
+    inner = {node for node in outer.op.body.nodes if node.op.name in ("matmul", "tanh", "sum")}
+    assert inner < timed.keys() and outer in timed
+    assert all(seconds > 0 for seconds in timed.values())
+    assert "shards" in program.explain()
+    for one, other in zip(program(inputs), NumpyExecutable(graph)(inputs), strict=True):
         np.testing.assert_array_equal(one, other)
