@@ -203,7 +203,8 @@ def test_times_are_told_of_the_nodes_in_shards() -> None:
     program = NumpyExecutable(graph)
     timed = dict(program.time_nodes(inputs, steps=2))
     (outer,) = [node for node in graph.nodes if isinstance(node.op, ShardMap)]
-    inner = {node for node in outer.op.body.nodes if node.op.name in ("matmul", "tanh", "sum")}
+    op: Any = outer.op
+    inner = {node for node in op.body.nodes if node.op.name in ("matmul", "tanh", "sum")}
     assert inner < timed.keys() and outer in timed
     assert all(seconds > 0 for seconds in timed.values())
     assert "shards" in program.explain()
