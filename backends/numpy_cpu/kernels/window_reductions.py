@@ -7,18 +7,25 @@ under a mask, and right for infinities and NaN, which a product with zeros and o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from asg.config import thread_count
 from asg.core.dtype import as_dtype, iinfo
+from asg.core.op import Op
 from asg.ops import window_reductions as ops
 from asg.ops.windows import Axis, Meeting, taps
 
 from ..kernel import Array, Call, Scratch, kernel, ufunc_call
 from ..order import memory_order
+from ..threads import TEAM
+
+FEWEST_SHARED = 1 << 19
+"""Elements: half a millisecond of work, from which on threads share it."""
 
 
 class Laid(NamedTuple):
@@ -49,15 +56,43 @@ def _laid(inputs: list[Array], outputs: list[Array]) -> Laid:
     return Laid(tuple(each.transpose(order) for each in (*inputs, *outputs)), 1)
 
 
+Binder = Callable[[Any, Laid, Scratch], list[Call]]
+
+
+def _windows(op_class: type[Op]) -> Callable[[Binder], Binder]:
+    """Register a kernel over arrays as they lie; threads share its first axis, which no window
+    leaves."""
+
+    def register(function: Binder) -> Binder:
+        @kernel(op_class, order="follows")
+        def bind(
+            op: Op, inputs: list[Array], outputs: list[Array], scratch: Scratch
+        ) -> list[Call]:
+            laid = _laid(inputs, outputs)
+            parts = [function(op, part, scratch) for part in _shares(laid)]
+            return parts[0] if len(parts) == 1 else [(TEAM.run, (parts,))]
+
+        return function
+
+    return register
+
+
+def _shares(laid: Laid) -> list[Laid]:
+    length, elements = len(laid.arrays[0]), max(array.size for array in laid.arrays)
+    count = min(thread_count(), length) if elements >= FEWEST_SHARED else 1
+    edges = [length * number // count for number in range(count + 1)]
+    return [
+        laid._replace(arrays=tuple(array[start:stop] for array in laid.arrays))
+        for start, stop in pairwise(edges)
+    ]
+
+
 def _is_half(x: Array) -> bool:
     return as_dtype(x.dtype).is_float and x.dtype.itemsize == 2
 
 
-@kernel(ops.WindowSum, order="follows")
-def window_sum(
-    op: ops.WindowSum, inputs: list[Array], outputs: list[Array], scratch: Scratch
-) -> list[Call]:
-    laid = _laid(inputs, outputs)
+@_windows(ops.WindowSum)
+def window_sum(op: ops.WindowSum, laid: Laid, scratch: Scratch) -> list[Call]:
     x, out = laid.arrays
     if not _is_half(out):
         return _axis_by_axis(np.add, 0, op.axes(), laid, scratch)
@@ -69,13 +104,11 @@ def window_sum(
     ]
 
 
-@kernel(ops.MaxPool, order="follows")
-def max_pool(
-    op: ops.MaxPool, inputs: list[Array], outputs: list[Array], scratch: Scratch
-) -> list[Call]:
-    dtype = as_dtype(inputs[0].dtype)
+@_windows(ops.MaxPool)
+def max_pool(op: ops.MaxPool, laid: Laid, scratch: Scratch) -> list[Call]:
+    dtype = as_dtype(laid.arrays[0].dtype)
     lowest = -np.inf if dtype.is_float else iinfo(dtype).min
-    return _axis_by_axis(np.maximum, lowest, op.axes(), _laid(inputs, outputs), scratch)
+    return _axis_by_axis(np.maximum, lowest, op.axes(), laid, scratch)
 
 
 def _narrow(out: Array, total: Array) -> None:
@@ -143,11 +176,8 @@ def _bits(x: Array) -> Array:
     return x.view(np.dtype(f"i{x.dtype.itemsize}"))
 
 
-@kernel(ops.WindowFind, order="follows")
-def window_find(
-    op: ops.WindowFind, inputs: list[Array], outputs: list[Array], scratch: Scratch
-) -> list[Call]:
-    laid = _laid(inputs, outputs)
+@_windows(ops.WindowFind)
+def window_find(op: ops.WindowFind, laid: Laid, scratch: Scratch) -> list[Call]:
     x, _, out = laid.arrays
     if out.size == 0:
         return []
@@ -189,11 +219,8 @@ def _found(
     return calls
 
 
-@kernel(ops.WindowSelect, order="follows")
-def window_select(
-    op: ops.WindowSelect, inputs: list[Array], outputs: list[Array], scratch: Scratch
-) -> list[Call]:
-    laid = _laid(inputs, outputs)
+@_windows(ops.WindowSelect)
+def window_select(op: ops.WindowSelect, laid: Laid, scratch: Scratch) -> list[Call]:
     x, chosen, out = laid.arrays
     chooser, memory = Chooser(laid, chosen, scratch), scratch((out.size,), out.dtype)
     calls: list[Call] = [(out.fill, (0,))]
@@ -206,11 +233,8 @@ def window_select(
     return calls
 
 
-@kernel(ops.WindowPlace, order="follows")
-def window_place(
-    op: ops.WindowPlace, inputs: list[Array], outputs: list[Array], scratch: Scratch
-) -> list[Call]:
-    laid = _laid(inputs, outputs)
+@_windows(ops.WindowPlace)
+def window_place(op: ops.WindowPlace, laid: Laid, scratch: Scratch) -> list[Call]:
     y, chosen, out = laid.arrays
     chooser = Chooser(laid, chosen, scratch)
     meetings = list(taps(op.axes(), laid.sizes(out)))

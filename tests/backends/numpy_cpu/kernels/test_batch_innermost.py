@@ -8,6 +8,7 @@ import pytest
 from asg.backends.numpy_cpu import backend as _backend  # noqa: F401 - registers the kernels
 from asg.backends.numpy_cpu import batch_columns, batch_convolution
 from asg.backends.numpy_cpu.kernel import KERNELS
+from asg.backends.numpy_cpu.kernels import window_reductions
 
 from asg.core.op import Op
 from asg.core.types import TensorType, TypeProblem
@@ -212,6 +213,15 @@ def _all_windows(geometry: tuple[Any, ...], operands: list[Array]) -> list[Array
     picked = computed(WindowSelect(*geometry), [x, chosen], moved)
     placed = computed(WindowPlace(*(*geometry, x.shape[2:])), [picked, chosen], moved)
     return [largest, chosen, picked, placed, computed(WindowSum(*(*geometry, (1, 1))), [x], moved)]
+
+
+def test_threads_share_the_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(2).integers(-2, 3, size=(4, 5, 6, 6)).astype("float32")
+    expected = _all_windows(GEOMETRIES[2], [in_order(x, 0)])
+    monkeypatch.setattr(window_reductions, "FEWEST_SHARED", 1)
+    monkeypatch.setattr(window_reductions, "thread_count", lambda: 3)
+    for ours, alone in zip(_all_windows(GEOMETRIES[2], [in_order(x, 0)]), expected, strict=True):
+        assert np.array_equal(ours, alone)
 
 
 def test_the_first_of_equal_elements_and_the_first_nan_are_found() -> None:
