@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import NamedTuple
 
 from asg.analysis.liveness import Lifetime, lifetimes
 from asg.core.dim import Dim
 from asg.core.graph import Graph
+from asg.core.node import Node
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType
 
@@ -69,7 +70,13 @@ class MemoryPlan:
             same sharing of memory is smaller.
         separate_bytes: what the arena would be if every value had memory of its own.
         state_bytes: of variables, kept between steps.
-        constant_bytes: of constants.
+        constant_bytes: of constants, also those of bodies.
+        feed_bytes: of the arrays that the caller gives, which are copied into the arena.
+        result_bytes: of the arrays that the caller gets, which are copied out of it.
+        computed: the nodes that take time: no inputs, views or constants.
+        blocks: what was placed in the arena, in the order of placing, kernels' own memory too.
+        inside: of nodes that are loops or branches, the plans of their bodies' programs.
+        held_bytes: what kernels of loops and branches keep for themselves beside these.
     """
 
     places: Mapping[Tensor, Place]
@@ -78,11 +85,24 @@ class MemoryPlan:
     separate_bytes: int
     state_bytes: int
     constant_bytes: int
+    feed_bytes: int = 0
+    result_bytes: int = 0
+    computed: tuple[Node, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    inside: Mapping[Node, tuple[MemoryPlan, ...]] = field(default_factory=dict)
+    held_bytes: int = 0
+
+    @property
+    def body_bytes(self) -> int:
+        """Memory beside the arena that loops and branches have for their bodies, at any depth."""
+        plans = [plan for plans in self.inside.values() for plan in plans]
+        inner = sum(plan.arena_bytes + plan.state_bytes + plan.body_bytes for plan in plans)
+        return inner + self.held_bytes
 
     @property
     def peak_bytes(self) -> int:
         """All memory the program holds."""
-        return self.arena_bytes + self.state_bytes + self.constant_bytes
+        return self.arena_bytes + self.state_bytes + self.constant_bytes + self.body_bytes
 
 
 def aligned(nbytes: int) -> int:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asg.cli.parser import Parser, known_backend
-from asg.cli.tables import aligned
 from asg.config import configure
 from asg.core.errors import ConfigError
+from asg.core.table import aligned
 
 if TYPE_CHECKING:
     from asg.train.trainer import Training

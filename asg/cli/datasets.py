@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asg.cli.parser import Parser
-from asg.cli.tables import aligned
 from asg.core.errors import MissingLibrary
+from asg.core.table import aligned
 
 DONE = 0
 DESCRIPTION = "List the data sets: what they hold, where their files are looked for, what is there."

@@ -15,9 +15,9 @@ from typing import Any
 from asg.cli import report
 from asg.cli.errors import one_line
 from asg.cli.options import Given, is_list, merged, setting_names
-from asg.cli.tables import aligned
 from asg.cli.training import DONE, FAILED, INTERRUPTED, Outcome, configuration_values, say, train
 from asg.core.errors import AsgError, ConfigError
+from asg.core.table import aligned
 from asg.io import write_text
 from asg.train.config import SHORT, TrainConfig, validated
 from asg.train.epoch import best_epoch, judging

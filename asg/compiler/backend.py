@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from asg.analysis.memory import MemoryPlan
 from asg.core.graph import Graph
 from asg.core.op import Op
 from asg.core.types import TensorType
@@ -54,3 +56,26 @@ class Backend(Protocol):
         Raises:
             UnsupportedOp: a node is an op that this backend has no kernel for.
         """
+
+
+@dataclass(frozen=True)
+class BackendPlan:
+    """What a backend tells of a program before it runs.
+
+    Attributes:
+        peak_bytes: all memory that a step needs, with the caller's feeds and results.
+        memory: where every value lies, where the backend decides that itself.
+        reported: further numbers in the backend's own words.
+    """
+
+    peak_bytes: int
+    memory: MemoryPlan | None = None
+    reported: Mapping[str, float] = field(default_factory=dict)
+
+
+@runtime_checkable
+class PlanningBackend(Protocol):
+    """A backend that tells how it would run a graph."""
+
+    def plan(self, graph: Graph) -> BackendPlan:
+        """Of a graph as `Backend.compile` takes it; nothing is run."""

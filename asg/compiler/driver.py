@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from asg.compiler.backend import Executable as BackendExecutable
 from asg.compiler.debug import DebuggedProgram, check_on_generated, run_watched
 from asg.compiler.feed import arrays_in_order
 from asg.compiler.loader import load_backend
+from asg.compiler.plan import Plan, make_plan
 from asg.config import settings
 from asg.core.convert import as_tensor
 from asg.core.errors import FeedError, OperandError, StateError
@@ -118,9 +119,17 @@ class Executable:
 
     def specialised(self, shapes: Sequence[tuple[int, ...]]) -> Graph:
         """The optimised graph for feeds of these shapes: what the backend compiles."""
-        known = specialise(self.optimized, self._binding(shapes))
         self.late_records.clear()
-        return run_pipeline(self._late, known, self.late_records.append)
+        return self.with_sizes(shapes, self.late_records.append)
+
+    def with_sizes(
+        self,
+        shapes: Sequence[tuple[int, ...]],
+        after_each: Callable[[PassRecord], object] | None = None,
+    ) -> Graph:
+        """`specialised` without a trace in ``late_records``; ``after_each`` sees the records."""
+        known = specialise(self.optimized, self._binding(shapes))
+        return run_pipeline(self._late, known, after_each)
 
     def _binding(self, shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
         feeds = self.graph.feeds
@@ -128,6 +137,23 @@ class Executable:
         binding = bind_dims(list(feeds), types, shapes, self.graph.checks)
         require_bound(self.optimized, binding)
         return binding
+
+    def plan(self, **sizes: int) -> Plan:
+        """How it would run with these numbers for its symbolic sizes: memory, FLOPs, bytes moved.
+
+        On NumPy exact, and nothing is allocated; on JAX the graph is compiled, and XLA's own
+        analysis is shown. Print the plan for a table.
+
+        Raises:
+            OperandError: a size is unknown, or has no number; or the backend tells no plan.
+
+        >>> import asg
+        >>> x = asg.input("x", ("n", 16))
+        >>> plan = asg.compile(asg.Graph(y=asg.sum(x @ asg.transpose(x)))).plan(n=8)
+        >>> plan.flops, plan.memory.arena_bytes
+        (2112, 768)
+        """
+        return make_plan(self, sizes)
 
     def start(self, seed: int = 0, state: Mapping[str, Array] | None = None) -> Session:
         """A session that holds the state arrays between calls.

@@ -10,6 +10,7 @@ import numpy as np
 from asg.compiler.backend import Executable as BackendExecutable
 from asg.compiler.driver import Executable, Key, compile
 from asg.compiler.feed import checked_feed
+from asg.compiler.plan import Plan
 from asg.core.errors import FeedError, OperandError
 from asg.core.graph import Graph
 from asg.core.registry import public
@@ -83,6 +84,10 @@ class Session:
         if shapes not in self._programs:
             self._programs[shapes] = self.executable.build(shapes)
         return self._programs[shapes]
+
+    def plan(self, **sizes: int) -> Plan:
+        """How a step would run with these numbers for its sizes; see `Executable.plan`."""
+        return self.executable.plan(**sizes)
 
     def attach(self, executable: Executable) -> Session:
         """A session of another graph (evaluation, say) over the same state.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from asg.compiler.backend import BackendPlan
 from asg.core.errors import MissingLibrary
 from asg.core.graph import Graph
 from asg.core.op import Op
@@ -87,6 +88,14 @@ class JaxBackend:
         if self.keep_freed_memory:
             keep_freed_memory()
         return compile_graph(graph, self.matmul_precision)
+
+    def plan(self, graph: Graph) -> BackendPlan:
+        """What XLA tells of the program, which is compiled for it.
+
+        Raises:
+            OperandError: XLA tells nothing of memory on this device.
+        """
+        return self.compile(graph).plan()
 
 
 BACKEND = JaxBackend()

@@ -9,6 +9,8 @@ from typing import Any
 
 import jax
 
+from asg.compiler.backend import BackendPlan
+from asg.core.errors import OperandError
 from asg.core.graph import Graph
 
 from .feed import Gate
@@ -69,6 +71,27 @@ class JaxExecutable:
     def memory_analysis(self) -> Any:
         """XLA's sizes in bytes of arguments, outputs, temporaries and aliases, or None."""
         return self.compiled.memory_analysis()
+
+    def plan(self) -> BackendPlan:
+        """Both analyses in one: arguments, results and temporaries at once, less what is shared.
+
+        Raises:
+            OperandError: XLA tells nothing of memory on this device.
+        """
+        sizes = self.memory_analysis()
+        if sizes is None:
+            raise OperandError("XLA tells nothing of the memory of programs on this device")
+        arguments, results, temporaries, shared, code = (
+            int(getattr(sizes, f"{part}_size_in_bytes"))
+            for part in ("argument", "output", "temp", "alias", "generated_code")
+        )
+        told = {
+            "argument bytes": arguments, "output bytes": results, "temporary bytes": temporaries,
+            "shared bytes": shared, "code bytes": code,
+        }  # fmt: skip
+        cost = self.cost_analysis()
+        told |= {name: int(cost[name]) for name in ("flops", "bytes accessed") if name in cost}
+        return BackendPlan(arguments + results + temporaries + code - shared, None, told)
 
     def hlo_text(self) -> str:
         """The optimised program as XLA prints it; see `walk.node_label` for its ``op_name``."""

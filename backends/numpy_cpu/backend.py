@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from asg.compiler.backend import BackendPlan
 from asg.config import settings
 from asg.core.graph import Graph
 from asg.core.op import Op
 from asg.core.types import TensorType
 
 from . import kernels as kernels  # importing them fills the tables
+from .bind import plan_only
 from .blas import use_best_kernels
 from .interpreter import NumpyExecutable
 from .kernel import KERNELS, VIEWS
@@ -44,6 +46,16 @@ class NumpyBackend:
         if settings.blas_kernels == "auto":
             use_best_kernels()
         return NumpyExecutable(graph)
+
+    def plan(self, graph: Graph) -> BackendPlan:
+        """The plan that `compile` follows, exactly, without any of the memory.
+
+        Raises:
+            UnsupportedOp: a node has neither kernel nor view.
+        """
+        memory = plan_only(graph).summary()
+        caller = memory.feed_bytes + memory.result_bytes
+        return BackendPlan(memory.peak_bytes + caller, memory)
 
     def __repr__(self) -> str:
         """``<backend numpy>``."""

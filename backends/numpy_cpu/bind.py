@@ -2,11 +2,15 @@
 
 Kernels are bound twice: once on prototypes, to learn how much scratch memory each wants, and,
 with that memory placed in the arena like any other value, once more on the real arrays.
+
+Kernels of loops and branches bind programs of their own (`bind_inside`), which the plan counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
@@ -17,12 +21,13 @@ from asg.analysis.memory import ALIGNMENT
 from asg.core.explain import made_by
 from asg.core.graph import Graph
 from asg.core.node import Node
+from asg.core.region import bodies_of
 from asg.core.tensor import Tensor
 
 from .kernel import Array, Call, Kernel, Scratch
-from .layout import prototype_memory
+from .layout import prototype_memory, reserved_memory
 from .order import in_memory_order, memory_order
-from .plan import ARENA, OUTSIDE, STATE, Plan, Storage, make_plan
+from .plan import ARENA, OUTSIDE, STATE, Inside, Plan, Storage, make_plan
 
 
 @dataclass(eq=False, slots=True)
@@ -131,8 +136,71 @@ def bound_steps(
     return [(node, _bound(plan, node, arrays, arena)) for node in plan.kernels]
 
 
+def plan_only(graph: Graph) -> Plan:
+    """The plan that `bind` follows, without any of the memory.
+
+    Raises:
+        UnsupportedOp: a node has neither kernel nor view.
+    """
+    token = _only_planned.set(True)
+    try:
+        plan = complete_plan(graph)
+        arena = aligned_memory(plan.arena_bytes)
+        memories = {ARENA: arena, STATE: aligned_memory(plan.state_bytes)}
+        for node, entry in plan.kernels.items():
+            if bodies_of(node.op) and not entry.wants_scratch:  # else bound for that already
+                near = (*node.inputs, *node.outputs)
+                arrays = {tensor: _array_of(plan, tensor, memories, {}) for tensor in near}
+                _bound(plan, node, arrays, arena)
+    finally:
+        _only_planned.reset(token)
+    return plan
+
+
+_only_planned: ContextVar[bool] = ContextVar("asg_only_planned", default=False)
+_around: ContextVar[Inside | None] = ContextVar("asg_inside", default=None)
+
+
+def only_planning() -> bool:
+    """True inside `plan_only`: nothing that is bound now will ever run."""
+    return _only_planned.get()
+
+
+def bind_inside(graph: Graph, outside: Mapping[Tensor, Array]) -> Program:
+    """`bind` for kernels: the program runs inside their node, and is part of the plan around it."""
+    program = bind(graph, outside=outside)
+    around = _around.get()
+    if around is not None:
+        around.plans.append(program.plan)
+    return program
+
+
+def held_array(shape: Sequence[int], dtype: Any) -> Array:
+    """Memory that a kernel keeps for itself from step to step; it is part of the plan as well."""
+    array = reserved_array(shape, dtype) if _only_planned.get() else np.empty(shape, dtype)
+    around = _around.get()
+    if around is not None:
+        around.nbytes += array.nbytes
+    return array
+
+
+@contextmanager
+def _inside(plan: Plan, node: Node) -> Iterator[None]:
+    """Note in ``plan`` the memory that the kernel of ``node`` takes meanwhile."""
+    found = Inside()
+    token = _around.set(found)
+    try:
+        yield
+    finally:
+        _around.reset(token)
+    if found.plans or found.nbytes:
+        plan.inside[node] = found
+
+
 def aligned_memory(nbytes: int) -> Array:
     """Uninitialised bytes that start at a multiple of `ALIGNMENT`, one at least."""
+    if _only_planned.get():
+        return reserved_memory(nbytes + 1)
     raw = np.empty(nbytes + 2 * ALIGNMENT, np.uint8)
     start = -raw.__array_interface__["data"][0] % ALIGNMENT
     return raw[start : start + nbytes + 1]
@@ -151,7 +219,8 @@ def _array_of(
 
 def _bound(plan: Plan, node: Node, arrays: Mapping[Tensor, Array], arena: Array) -> list[Call]:
     scratch = _ReservedScratch(arena, plan.scratch.get(node, ()))
-    return _calls(node, plan.kernels[node], arrays, scratch)
+    with _inside(plan, node):
+        return _calls(node, plan.kernels[node], arrays, scratch)
 
 
 def _calls(
@@ -182,6 +251,12 @@ def _finish(plan: Plan, arrays: dict[Tensor, Array], arena: Array) -> list[Call]
 # -- scratch ----------------------------------------------------------------------------------
 
 
+def reserved_array(shape: Sequence[int], dtype: Any, /) -> Array:
+    """An array that nobody touches."""
+    dtype = np.dtype(dtype)
+    return np.ndarray(tuple(shape), dtype, reserved_memory(prod(shape) * dtype.itemsize + 1))
+
+
 @dataclass(eq=False, slots=True)
 class _RecordedScratch:
     """Notes the sizes a kernel asks for."""
@@ -189,7 +264,7 @@ class _RecordedScratch:
     sizes: list[int] = field(default_factory=list)
 
     def __call__(self, shape: Sequence[int], dtype: Any, /) -> Array:
-        array: Array = np.empty(shape, dtype)
+        array = reserved_array(shape, dtype)
         self.sizes.append(array.nbytes)
         return array
 
@@ -220,7 +295,8 @@ def _scratch_requests(plan: Plan) -> dict[Node, Sequence[int]]:
         near = (*node.inputs, *node.outputs)
         arrays = {tensor: plan.layouts[tensor].over(prototypes, 0) for tensor in near}
         recorded = _RecordedScratch()
-        _calls(node, entry, arrays, recorded)
+        with _inside(plan, node):
+            _calls(node, entry, arrays, recorded)
         if recorded.sizes:
             requests[node] = tuple(recorded.sizes)
     return requests

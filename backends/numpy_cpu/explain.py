@@ -9,6 +9,7 @@ from types import ModuleType
 from asg.analysis.memory import MemoryPlan, Place
 from asg.core.node import Node
 from asg.core.origin import short_path
+from asg.core.units import bytes_text
 
 from .bind import Program
 from .kernel import Call
@@ -24,19 +25,6 @@ def explain_program(program: Program) -> str:
     names, copies = program.graph.input_names, program.plan.copies
     lines += [f"then copy %{c.source.node.serial} to {names[c.position]}" for c in copies]
     return "\n".join(lines)
-
-
-def bytes_text(nbytes: int) -> str:
-    """A size for people.
-
-    >>> bytes_text(640), bytes_text(65536), bytes_text(3 * 2**20)
-    ('640 B', '64.0 KiB', '3.0 MiB')
-    """
-    if nbytes < 1024:
-        return f"{nbytes} B"
-    if nbytes < 1024**2:
-        return f"{nbytes / 1024:.1f} KiB"
-    return f"{nbytes / 1024**2:.1f} MiB"
 
 
 def _title(program: Program) -> str:

@@ -176,6 +176,19 @@ def without_repeats(x: Array) -> Array:
     return x
 
 
+# NumPy 2.0 can only be asked afterwards whether it made a copy.
+_WITHOUT_COPY: dict[str, Any] = {} if np.__version__.startswith("2.0.") else {"copy": False}
+
+
+def reshaped_view(x: Array, shape: tuple[int, ...]) -> Array | None:
+    """``x`` in another shape over the same memory, or None where its strides do not allow that."""
+    try:
+        reshaped: Array = np.reshape(x, shape, **_WITHOUT_COPY)
+    except ValueError:
+        return None
+    return reshaped if np.may_share_memory(reshaped, x) else None
+
+
 def static_shape(shape: Shape) -> tuple[int, ...]:
     """``shape`` with its type narrowed: kernels never see a symbolic size."""
     for size in shape:

@@ -7,6 +7,8 @@ Views are found before any memory is placed, by asking the registered view funct
 
 from __future__ import annotations
 
+import mmap
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -104,7 +106,25 @@ def _operands(node: Node, layouts: Layouts, memory: Array) -> list[Array]:
 def prototype_memory(graph: Graph) -> Array:
     """Memory as large as the largest value, for arrays that are looked at but never read."""
     sizes = [nbytes_of(tensor) for node in graph.nodes for tensor in node.outputs]
-    return np.empty(max(sizes, default=0) + 1, np.uint8)
+    return reserved_memory(max(sizes, default=0) + 1)
+
+
+_RESERVED_FROM = 1 << 20
+_NORESERVE = 0x4000  # of Linux; Python's mmap names it from 3.13 on
+
+
+def reserved_memory(nbytes: int) -> Array:
+    """Addresses that get memory page by page when they are touched, thus none if they never are.
+
+    Other systems than Linux may refuse more than there is.
+    """
+    if nbytes < _RESERVED_FROM or sys.platform != "linux":
+        return np.empty(nbytes, np.uint8)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
+    try:
+        return np.frombuffer(mmap.mmap(-1, nbytes, flags=flags), np.uint8)
+    except (OSError, OverflowError):
+        raise MemoryError(f"there are no {nbytes} bytes of addresses") from None
 
 
 def nbytes_of(tensor: Tensor) -> int:

@@ -23,7 +23,7 @@ from asg.core.region import bodies_of
 from asg.core.tensor import Tensor
 from asg.ops.loops import Scan
 
-from .bind import Program, bind
+from .bind import Program, bind_inside, held_array
 from .kernel import Array, Call
 from .layout import resolve_layouts
 
@@ -75,7 +75,7 @@ def readable_in_place(array: Array) -> tuple[list[Call], Array]:
     """The array as the plan of a body reads it, with the calls that copy it there if it is not."""
     if array.flags.c_contiguous:
         return [], array
-    copy = np.empty(array.shape, array.dtype)
+    copy = held_array(array.shape, array.dtype)
     return [(np.copyto, (copy, array))], copy
 
 
@@ -193,7 +193,7 @@ class _Steps:
             given[owner] = targets[i] if targets is not None else self._buffer(i, used)
             used.append(given[owner])
         if program is None:
-            program = bind(body.graph, outside=given | body.captured)
+            program = bind_inside(body.graph, given | body.captured)
         else:
             program = program.with_outside(given)
         arrays = program.arrays
@@ -239,7 +239,7 @@ class _Steps:
         for array in known:
             if not any(_same(array, other) for other in used):
                 return array
-        known.append(np.empty(shape, of.dtype.numpy))
+        known.append(held_array(shape, of.dtype.numpy))
         return known[-1]
 
 
@@ -257,9 +257,9 @@ def _windowed(
     """The calls of a scan that binds fewer steps than it takes."""
     first, behind = body.op.carries, body.op.carries + body.op.stacked
     xs, ys = inputs[first:behind], outputs[first:]
-    window = [np.empty((steps, *whole.shape[1:]), whole.dtype) for whole in (*xs, *ys)]
-    carry = [np.empty(each.shape, each.dtype) for each in inputs[:first]]
-    passing = [np.empty(each.shape, each.dtype) for each in inputs[:first]]
+    window = [held_array((steps, *whole.shape[1:]), whole.dtype) for whole in (*xs, *ys)]
+    carry = [held_array(each.shape, each.dtype) for each in inputs[:first]]
+    passing = [held_array(each.shape, each.dtype) for each in inputs[:first]]
     inside = range(steps)[:: order.step]
     bound = _Steps(body, carry, window[: len(xs)], window[len(xs) :], inside, None)
     fed = list(zip(window, xs, strict=False))

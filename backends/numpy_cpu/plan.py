@@ -70,10 +70,19 @@ class StateCopy(NamedTuple):
 
 
 @dataclass(eq=False, slots=True)
+class Inside:
+    """What the kernel of a node holds beside the arena: plans of programs, and further bytes."""
+
+    plans: list[Plan] = field(default_factory=list)
+    nbytes: int = 0
+
+
+@dataclass(eq=False, slots=True)
 class Plan:
     """All decisions about memory; bind.py turns them into arrays and calls.
 
-    ``kernels`` holds, in order, the nodes that are computed: no inputs, views or constants.
+    ``kernels`` holds, in order, the nodes that are computed: no inputs, views or constants;
+    ``inside`` what kernels of loops and branches hold besides.
     """
 
     graph: Graph
@@ -85,6 +94,7 @@ class Plan:
     overwrites: set[Tensor] = field(default_factory=set)
     copies: list[StateCopy] = field(default_factory=list)
     scratch: dict[Node, list[Storage]] = field(default_factory=dict)
+    inside: dict[Node, Inside] = field(default_factory=dict)
     arena_bytes: int = 0
     state_bytes: int = 0
 
@@ -101,16 +111,35 @@ class Plan:
         """The plan as tools read it."""
         blocks = [Block(aligned(b.nbytes), b.life) for b in self.arena_blocks()]
         owners = [t for t, storage in self.storages.items() if storage.memory == ARENA]
-        arrays = [each.constant for each in self.layouts.values() if each.constant is not None]
-        constants = {id(held): held.nbytes for held in map(_holder, arrays)}
+        held = {slot.input for slot in self.slots}
+        feeds = [tensor for i, tensor in enumerate(self.graph.inputs) if i not in held]
+        next_values = {slot.output for slot in self.slots}
+        results = [t for i, t in enumerate(self.graph.outputs) if i not in next_values]
         return MemoryPlan(
             places={tensor: self._place(tensor) for tensor in self.layouts},
             arena_bytes=self.arena_bytes,
             lower_bound_bytes=peak_live_bytes(blocks),
             separate_bytes=sum(aligned(nbytes_of(tensor)) for tensor in owners),
             state_bytes=self.state_bytes,
-            constant_bytes=sum(constants.values()),
+            constant_bytes=sum(self._constants().values()),
+            feed_bytes=sum(map(nbytes_of, feeds)),
+            result_bytes=sum(map(nbytes_of, results)),
+            computed=tuple(self.kernels),
+            blocks=tuple(blocks),
+            inside={
+                node: tuple(plan.summary() for plan in inside.plans)
+                for node, inside in self.inside.items()
+            },
+            held_bytes=sum(inside.nbytes for inside in self.inside.values()),
         )
+
+    def _constants(self) -> dict[int, int]:
+        """Bytes of every array that holds constants, those of `inside` included."""
+        arrays = [each.constant for each in self.layouts.values() if each.constant is not None]
+        found = {id(held): held.nbytes for held in map(_holder, arrays)}
+        for plan in (plan for inside in self.inside.values() for plan in inside.plans):
+            found |= plan._constants()
+        return found
 
     def _place(self, tensor: Tensor) -> Place:
         layout = self.layouts[tensor]

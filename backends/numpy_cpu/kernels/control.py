@@ -12,7 +12,7 @@ from asg.ops import branches, while_loops
 from asg.ops import loops as ops
 from asg.ops.own_sizes import RunTimeLength
 
-from ..bind import bind
+from ..bind import bind_inside
 from ..kernel import Array, Call, Scratch, kernel
 from ..loop import copies, readable_in_place, scan_calls
 
@@ -45,7 +45,7 @@ class _Bound:
             if tensor in body.users or tensor in body.outputs:
                 calls, given[tensor] = readable_in_place(array)
                 self.start += calls
-        program = bind(graph, outside=given)
+        program = bind_inside(graph, given)
         self.inputs = [program.arrays[tensor] for tensor in graph.inputs]
         self.outputs = [program.arrays[tensor] for tensor in graph.outputs]
         self.schedule = program.schedule()

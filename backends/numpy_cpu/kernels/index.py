@@ -111,17 +111,27 @@ class FlatIndex:
         outer, self.inner = prod(shape[:axis]), prod(shape[axis + 1 :])
         count = places.places.shape[axis] if along else places.places.size
         self.places = places.places.reshape((outer, count, self.inner) if along else (1, count, 1))
-        self.rows = (np.arange(outer) * (shape[axis] * self.inner)).reshape(-1, 1, 1)
-        self.columns = np.arange(self.inner)
+        self.row = shape[axis] * self.inner
+        self.rows = scratch((outer, 1, 1), np.intp)
+        self.columns = scratch((self.inner,), np.intp)
         self.whole = scratch((outer, count, self.inner), np.intp)
         self.index = self.whole.reshape(-1)
 
     def fill(self) -> None:
         np.multiply(self.places, self.inner, out=self.whole)
         if self.rows.size > 1:
+            _count_up(self.rows.reshape(-1), self.row)
             np.add(self.whole, self.rows, out=self.whole)
         if self.columns.size > 1:
+            _count_up(self.columns, 1)
             np.add(self.whole, self.columns, out=self.whole)
+
+
+def _count_up(target: Array, step: int) -> None:
+    """0, step, 2 step, ... in memory that others have written to since."""
+    target.fill(step)
+    target[0] = 0
+    np.add.accumulate(target, 0, None, target)
 
 
 @kernel(ops.ScatterAdd, inplace=((0, 0),))

@@ -9,7 +9,7 @@ import numpy as np
 from asg.core.dtype import as_dtype
 from asg.ops import linalg as ops
 
-from ..kernel import Array, Call, Scratch, kernel
+from ..kernel import Array, Call, Scratch, kernel, reshaped_view
 
 
 @kernel(ops.Matmul, order="turned")
@@ -28,8 +28,8 @@ def matmul(
 
 def _product(a: Array, b: Array, out: Array) -> Call:
     if a.ndim > 2 and b.ndim <= 2:  # one product of all rows instead of one for each leading index
-        rows = a.reshape(prod(a.shape[:-1]), a.shape[-1])
-        if np.may_share_memory(rows, a):
+        rows = reshaped_view(a, (prod(a.shape[:-1]), a.shape[-1]))
+        if rows is not None:
             return _flat_product(rows, b, out.reshape(rows.shape[0], *b.shape[1:]))
     return _flat_product(a, b, out)
 

@@ -1,0 +1,216 @@
+"""The plan of a program before it runs: memory, where every value lies, and the work of every op.
+
+On NumPy all of it is exact, since the backend's own planner is asked, which allocates nothing.
+Other backends tell their own estimate, and the work is that of the graph they are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asg.analysis.memory import MemoryPlan, type_bytes
+from asg.compiler import plan_text
+from asg.compiler.backend import BackendPlan, PlanningBackend
+from asg.compiler.largest import largest
+from asg.core.dim import Symbol, evaluate, free_symbols
+from asg.core.errors import OperandError
+from asg.core.graph import Graph
+from asg.core.node import Node
+from asg.core.op import Op
+
+if TYPE_CHECKING:
+    from asg.compiler.driver import Executable
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+class OpWork(NamedTuple):
+    """What one node does in a step.
+
+    Attributes:
+        node: of the graph that runs.
+        position: of the node in that graph.
+        flops: by the formula of its op.
+        read: bytes of its operands.
+        written: bytes of its results.
+    """
+
+    node: Node
+    position: int
+    flops: int
+    read: int
+    written: int
+
+    @property
+    def intensity(self) -> float:
+        """FLOPs for every byte that is moved."""
+        return self.flops / max(self.read + self.written, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How an executable would run for given sizes. Print it for a table.
+
+    Attributes:
+        executable: what it is a plan of.
+        sizes: the numbers of the symbolic sizes.
+        graph: what runs: optimised, lowered, with numbers for sizes.
+        memory: where every value lies; None where the backend does not tell.
+        peak_bytes: all memory a step needs: arena, state, constants, memory of loops' bodies, and
+            the caller's feeds and results.
+        reported: what the backend says in its own words.
+        work: of every node that computes, in order. Views move nothing, and are not listed.
+    """
+
+    executable: Executable
+    sizes: Mapping[str, int]
+    graph: Graph
+    memory: MemoryPlan | None
+    peak_bytes: int
+    reported: Mapping[str, float]
+    work: tuple[OpWork, ...]
+
+    @property
+    def flops(self) -> int:
+        """Of a step; a step of a `while_loop` counts once."""
+        return sum(each.flops for each in self.work)
+
+    @property
+    def bytes_read(self) -> int:
+        """By all nodes together, as if no cache or register kept anything."""
+        return sum(each.read for each in self.work)
+
+    @property
+    def bytes_written(self) -> int:
+        """By all nodes together."""
+        return sum(each.written for each in self.work)
+
+    @property
+    def intensity(self) -> float:
+        """FLOPs for every byte that is moved."""
+        return self.flops / max(self.bytes_read + self.bytes_written, 1)
+
+    def largest(self, size: str, memory: int | str) -> int:
+        """The largest number for a symbolic size with which a step needs no more memory.
+
+        The other sizes stay. The plan is made anew for every number tried, and nothing is
+        allocated. (On backends that tell of memory only when they compile, that takes its time.)
+
+        Args:
+            size: its name, such as "batch".
+            memory: bytes, or a text such as "4GB" (10^9) or "2GiB" (2^30).
+
+        Raises:
+            OperandError: there is no such size, no number fits, or every number does.
+
+        >>> import asg
+        >>> x = asg.input("x", ("n", 256))
+        >>> plan = asg.compile(asg.Graph(y=asg.tanh(x))).plan(n=1)
+        >>> plan.largest("n", "3 KiB"), plan.largest("n", "1 MiB")
+        (1, 341)
+        """
+        symbol = named_size(self.executable, size)
+        return largest(
+            lambda number: self.executable.plan(**{**self.sizes, size: number}).peak_bytes,
+            symbol, memory,
+        )  # fmt: skip
+
+    def to_json(self) -> str:
+        """Everything as JSON text: totals, the work of every op, and the map of the arena."""
+        return plan_text.to_json(self)
+
+    def table(self, top: int = 20) -> str:
+        """The plan as text, with the ``top`` ops that work most and values that are largest."""
+        return plan_text.table(self, top)
+
+    def __str__(self) -> str:
+        """The table."""
+        return self.table()
+
+    def __repr__(self) -> str:
+        """``<plan of 'train_step' on numpy, batch=64: 1.2 MiB, 3.4 M FLOPs>``."""
+        return f"<{plan_text.title(self)}: {plan_text.brief(self)}>"
+
+    def _repr_html_(self) -> str:
+        """The table, in a notebook."""
+        return plan_text.html(self)
+
+
+def make_plan(executable: Executable, sizes: Mapping[str, int]) -> Plan:
+    """The plan of `Executable.plan`."""
+    backend = executable.backend
+    if not isinstance(backend, PlanningBackend):
+        raise OperandError(f"backend {backend.name!r} tells no plan of the programs it makes")
+    graph = executable.with_sizes(shapes_for(executable, sizes))
+    told: BackendPlan = backend.plan(graph)
+    if told.memory is None:
+        computed = tuple(node for node in graph.nodes if node.inputs)
+    else:
+        computed = told.memory.computed
+    return Plan(
+        executable, dict(sizes), graph, told.memory, told.peak_bytes, told.reported,
+        tuple(_works(graph, computed)),
+    )  # fmt: skip
+
+
+def _works(graph: Graph, computed: tuple[Node, ...]) -> Iterator[OpWork]:
+    positions = {node: position for position, node in enumerate(graph.nodes)}
+    for node in computed:
+        yield work_of(node, positions[node])
+
+
+def work_of(node: Node, position: int) -> OpWork:
+    """FLOPs and bytes of one node whose sizes are numbers."""
+    flops, read, written = _work(node.op, node)
+    return OpWork(node, position, flops, read, written)
+
+
+def _work(op: Op, node: Node) -> tuple[Any, Any, Any]:
+    inputs = tuple(tensor.type for tensor in node.inputs)
+    outputs = tuple(tensor.type for tensor in node.outputs)
+    read, written = (sum(map(type_bytes, types)) for types in (inputs, outputs))
+    return op.flops(inputs, outputs), read, written
+
+
+# -- sizes ----------------------------------------------------------------------------------------
+
+
+def sizes_of(executable: Executable) -> dict[str, Symbol]:
+    """The symbolic sizes of what is fed, by name."""
+    feeds = executable.graph.feeds.values()
+    return free_symbols(size for tensor in feeds for size in tensor.type.shape)
+
+
+def named_size(executable: Executable, name: str) -> Symbol:
+    """The symbolic size of a name.
+
+    Raises:
+        OperandError: there is none; lists those there are.
+    """
+    known = sizes_of(executable)
+    if name not in known:
+        close = get_close_matches(name, known, 1)
+        there = ", ".join(known) or "none"
+        hint = f"did you mean {close[0]!r}?" if close else f"there are: {there}"
+        raise OperandError(f"graph {executable.graph.name!r} has no size {name!r}; {hint}")
+    return known[name]
+
+
+def shapes_for(executable: Executable, sizes: Mapping[str, int]) -> Shapes:
+    """The shapes of the feeds when the sizes have these numbers.
+
+    Raises:
+        OperandError: a size is unknown, or has no number.
+        DimError: a number is out of the size's range.
+    """
+    for name in sizes:
+        named_size(executable, name)
+    missing = [name for name in sizes_of(executable) if name not in sizes]
+    if missing:
+        example = ", ".join(f"{name}=64" for name in missing)
+        raise OperandError(f"the plan needs a number for {', '.join(missing)}: plan({example})")
+    feeds = executable.graph.feeds.values()
+    return tuple(tuple(evaluate(size, sizes) for size in each.type.shape) for each in feeds)
