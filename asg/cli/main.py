@@ -32,6 +32,7 @@ COMMANDS = {
     "export": ("asg.cli.export", "write the network of a run without its training"),
     "generate": ("asg.cli.generate", "let a language model go on with a text"),
     "graph": ("asg.cli.graph", "show a graph, and what each pass did to it"),
+    "plan": ("asg.cli.plan", "show memory and work of a step before it runs"),
     "predict": ("asg.cli.predict", "predict the classes of the examples in a file"),
     "train": ("asg.cli.train", "train a network and write its weights and curves"),
 }
