@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from .order import crosses, heights_of, is_level
-from .style import DETAIL_SIZE, FONT, LABEL_SIZE, TITLE_SIZE, Look, Theme, look_of
+from .style import DETAIL_SIZE, FONT, HEAT_FROM, LABEL_SIZE, TITLE_SIZE, Look, Theme, look_of
 from .view import Arrow, Box, Key, View
 
 COLUMN_TITLES = {"forward": "forward ↓", "gradient": "∇ gradient ↑", "update": "update ↑"}
@@ -160,7 +160,7 @@ def _cluster_head(
 
 def _box(box: Box, name: str, theme: Theme) -> str:
     look = look_of(box.style)
-    facts = _look(look, theme) | _special(box)
+    facts = _look(look, theme) | _special(box) | _heat(box, theme)
     return name + attributes(label=_label(box, theme), tooltip=box.tooltip, **facts) + ";"
 
 
@@ -171,6 +171,13 @@ def _look(look: Look, theme: Theme) -> dict[str, str]:
         "color": theme.border[look.hue],
         "fillcolor": theme.fill[look.hue],
     }
+
+
+def _heat(box: Box, theme: Theme) -> dict[str, str]:
+    """Where time was measured, its share fills the box, and colours mean nothing else."""
+    if box.share is None:
+        return {}
+    return {"fillcolor": theme.heat[sum(box.share >= least for least in HEAT_FROM)]}
 
 
 def _special(box: Box) -> dict[str, str]:

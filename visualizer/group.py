@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from asg.describe.schema import Document, EdgeEntry, NodeEntry
 
@@ -30,6 +31,7 @@ def view_of(
     """
     folded = fold_nodes(document, part, depth, fold)
     boxes = {box.key: box for box in _boxes(folded)}
+    boxes = _timed(boxes, document)
     boxes |= {box.key: box for box in _results(folded)}
     arrows = list(_arrows(folded, boxes))
     arrows += turns_of(folded.nodes, boxes, arrows)
@@ -98,6 +100,22 @@ def _group_style(key: Key, nodes: Sequence[NodeEntry]) -> str:
         if step["kind"] == key[0] and step["category"]:
             return step["category"]
     return "module"
+
+
+def _timed(boxes: dict[Key, Box], document: Document) -> dict[Key, Box]:
+    """The boxes with their share of the measured time, if there is a profile."""
+    seconds = {entry["serial"]: entry["seconds"] for entry in document["profile"]}
+    total = sum(seconds.values())
+    if not total:
+        return boxes
+    found = {}
+    for key, box in boxes.items():
+        own = sum(seconds.get(serial, 0.0) for serial in box.serials)
+        if own:
+            details = (*box.details, labels.share_text(own, total))
+            box = replace(box, share=own / total, details=details)
+        found[key] = box
+    return found
 
 
 def _results(folded: Folded) -> Iterator[Box]:

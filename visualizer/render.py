@@ -37,7 +37,8 @@ def render(
     gradient uses again. Plain numbers stand inside the box that uses them.
 
     Args:
-        source: a graph, a list of pass records, or a document of `asg.describe`.
+        source: a graph, a list of pass records, a profile (whose boxes are tinted by their share of
+            the time), or a document of `asg.describe`.
         path: the file; it is replaced at once when the picture is finished.
         part: "both", only the "forward" part, or only the "gradient".
         depth: scopes this deep are one box; None opens as many as stay readable.

@@ -33,6 +33,7 @@ class Theme:
         fill: per hue, the inside.
         column: per part, the background of its column.
         arrow: per part of the tail, and for residuals.
+        heat: the inside of boxes by their share of the time, one colour more than `HEAT_FROM`.
     """
 
     page: str
@@ -42,12 +43,15 @@ class Theme:
     fill: dict[str, str]
     column: dict[str, str]
     arrow: dict[str, str]
+    heat: tuple[str, ...]
 
 
 FONT = "Helvetica,Arial,sans-serif"
 TITLE_SIZE = 13
 DETAIL_SIZE = 10
 LABEL_SIZE = 10
+HEAT_FROM = (0.01, 0.03, 0.1, 0.25)
+"""Shares of the time from which a box is one step warmer."""
 
 LOOKS: dict[str, Look] = {
     # computations, by category of the op
@@ -101,6 +105,7 @@ LIGHT = Theme(
     arrow={
         "forward": "#0072b2", "gradient": "#d55e00", "update": "#009e73", "residual": "#9aa1ad",
     },
+    heat=("#ffffff", "#fff3df", "#fedcae", "#fdb777", "#f98e52"),
 )  # fmt: skip
 
 DARK = Theme(
@@ -121,6 +126,7 @@ DARK = Theme(
     arrow={
         "forward": "#4aa8e0", "gradient": "#f58c46", "update": "#2cc79c", "residual": "#737b88",
     },
+    heat=("#1b1f26", "#33261a", "#553415", "#7d4311", "#a8530c"),
 )  # fmt: skip
 
 THEMES = {"light": LIGHT, "dark": DARK}

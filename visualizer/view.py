@@ -32,6 +32,7 @@ class Box:
         style: row of the style table: an op category, a role, or a kind of box.
         tooltip: everything known, for hovering.
         serials: the nodes it stands for.
+        share: of the measured time of all nodes, where there is a profile.
     """
 
     key: Key
@@ -43,6 +44,7 @@ class Box:
     style: str
     tooltip: str
     serials: tuple[int, ...]
+    share: float | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ KINDS = ("training", "evaluation", "prediction")
 DESCRIPTION = """\
 Show how much memory a step needs, where every value lies, and the work of every op, before
 anything runs. With --memory: the largest batch that fits."""
-USAGE_SIZE = "of a symbolic size, such as batch=128; repeat it for more (default: the batch of the run)"
+USAGE_SIZE = "of a symbolic size, such as batch=128; repeat it for more (default: the run's batch)"
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from asg.analysis.memory import MemoryPlan
 from asg.core.graph import Graph
+from asg.core.node import Node
 from asg.core.op import Op
 from asg.core.types import TensorType
 from asg.passes.pipeline import Pipeline
@@ -79,3 +80,15 @@ class PlanningBackend(Protocol):
 
     def plan(self, graph: Graph) -> BackendPlan:
         """Of a graph as `Backend.compile` takes it; nothing is run."""
+
+
+@runtime_checkable
+class TimingProgram(Protocol):
+    """A program that tells how long its nodes take."""
+
+    @property
+    def graph(self) -> Graph:
+        """What it runs."""
+
+    def time_nodes(self, inputs: Sequence[Array], steps: int) -> list[tuple[Node, float]]:
+        """Seconds of every node that computes, in order; the arrays stay as they are."""

@@ -14,6 +14,7 @@ from asg.compiler.debug import DebuggedProgram, check_on_generated, run_watched
 from asg.compiler.feed import arrays_in_order
 from asg.compiler.loader import load_backend
 from asg.compiler.plan import Plan, make_plan
+from asg.compiler.profile import Profile, measure
 from asg.config import settings
 from asg.core.convert import as_tensor
 from asg.core.errors import FeedError, OperandError, StateError
@@ -81,11 +82,7 @@ class Executable:
             FeedError: an array is missing, unexpected, or does not fit.
             StateError: the graph holds variables; call ``start`` first.
         """
-        if self.graph.state:
-            raise StateError(
-                f"graph {self.graph.name!r} holds variables; "
-                "session = executable.start(seed=0), then call the session"
-            )
+        self._require_no_state("call the session")
         arrays = self.ordered_feeds(args, feeds)
         key = tuple([array.shape for array in arrays])
         program = self._programs.get(key)
@@ -93,6 +90,13 @@ class Executable:
             program = self._programs[key] = self.build(key)
         outputs = program(arrays)
         return {name: outputs[position] for name, position in self.result_positions}
+
+    def _require_no_state(self, then: str) -> None:
+        if self.graph.state:
+            raise StateError(
+                f"graph {self.graph.name!r} holds variables; "
+                f"session = executable.start(seed=0), then {then}"
+            )
 
     def __repr__(self) -> str:
         """``<executable of 'train_step' on numpy: x, y -> loss>``."""
@@ -154,6 +158,30 @@ class Executable:
         (2112, 768)
         """
         return make_plan(self, sizes)
+
+    def profile(self, steps: int = 20, /, *args: Any, **feeds: Any) -> Profile:
+        """Time a graph without variables node by node, and as a whole.
+
+        Args:
+            steps: how many are timed.
+            args: arrays by position, as of a call.
+            feeds: arrays by name.
+
+        Raises:
+            FeedError: an array is missing, unexpected, or does not fit.
+            StateError: the graph holds variables; `Session.profile` times those.
+            OperandError: ``steps`` is no positive number, or the backend cannot time nodes.
+
+        >>> import asg
+        >>> x = asg.input("x", (64, 64))
+        >>> profile = asg.compile(asg.Graph(y=x @ asg.exp(x))).profile(3, np.ones((64, 64), "f4"))
+        >>> [each.node.op.name for each in profile.ops], len(profile.steps)
+        (['exp', 'matmul'], 3)
+        """
+        self._require_no_state("profile its session")
+        arrays = self.ordered_feeds(args, feeds)
+        program = self.build(tuple(array.shape for array in arrays))
+        return measure(program, arrays, steps, {}, self.backend.name)
 
     def start(self, seed: int = 0, state: Mapping[str, Array] | None = None) -> Session:
         """A session that holds the state arrays between calls.

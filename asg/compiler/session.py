@@ -11,6 +11,7 @@ from asg.compiler.backend import Executable as BackendExecutable
 from asg.compiler.driver import Executable, Key, compile
 from asg.compiler.feed import checked_feed
 from asg.compiler.plan import Plan
+from asg.compiler.profile import Profile, measure
 from asg.core.errors import FeedError, OperandError
 from asg.core.graph import Graph
 from asg.core.registry import public
@@ -88,6 +89,32 @@ class Session:
     def plan(self, **sizes: int) -> Plan:
         """How a step would run with these numbers for its sizes; see `Executable.plan`."""
         return self.executable.plan(**sizes)
+
+    def profile(self, steps: int = 20, /, *args: Any, **feeds: Any) -> Profile:
+        """Time a step node by node, and as a whole; the state stays as it is.
+
+        Args:
+            steps: how many are timed.
+            args: arrays by position, as of a call.
+            feeds: arrays by name.
+
+        Raises:
+            FeedError: an array is missing, unexpected, or does not fit.
+            OperandError: ``steps`` is no positive number, or the backend cannot time nodes.
+        """
+        arrays = self.executable.ordered_feeds(args, feeds)
+        program = self.program(*(tuple(array.shape) for array in arrays))
+        kept = [np.array(store[name]) for store, name in self._places]
+        values = arrays + [array.copy() for array in kept]
+        slots = self.executable.optimized.state
+        next_state = {slot.input: slot.output for slot in slots if slot.output is not None}
+        try:
+            inputs = [values[position] for position in self._order]
+            return measure(program, inputs, steps, next_state, self.executable.backend.name)
+        finally:
+            # The program may have used up the arrays it was given before.
+            for (store, name), array in zip(self._places, kept, strict=True):
+                store[name] = array
 
     def attach(self, executable: Executable) -> Session:
         """A session of another graph (evaluation, say) over the same state.

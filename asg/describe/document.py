@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from asg.compiler.profile import Profile
 from asg.core.errors import GraphError, OperandError
 from asg.core.graph import Graph
 from asg.core.node import Node
@@ -41,7 +42,7 @@ START = "trace"
 
 
 def describe(
-    source: Graph | Sequence[PassRecord],
+    source: Graph | Sequence[PassRecord] | Profile,
     *,
     values: Mapping[Tensor, Any] | None = None,
     profile: Mapping[int, float] | None = None,
@@ -52,7 +53,8 @@ def describe(
     for passes, the size of every graph between them.
 
     Args:
-        source: a graph, or the records of passes (``asg.compile(...).records``).
+        source: a graph, the records of passes (``asg.compile(...).records``), or a profile, which
+            is its graph with its timings.
         values: arrays that tensors of the graph took; each is summarised.
         profile: seconds by serial of the node.
 
@@ -66,6 +68,8 @@ def describe(
     >>> document["nodes"][0]["outputs"][0]["shape"]
     ['batch', '3']
     """
+    if isinstance(source, Profile):
+        source, profile = source.graph, source.by_serial() if profile is None else profile
     records = _records(source)
     graphs = _stages(source, records)
     last = graphs[-1]

@@ -8,14 +8,17 @@ from operator import itemgetter
 from typing import Any
 
 import jax
+import numpy as np
 
 from asg.compiler.backend import BackendPlan
 from asg.core.errors import OperandError
 from asg.core.graph import Graph
+from asg.core.node import Node
 
 from .feed import Gate
 from .plan import Plan, arrangement
 from .scoped import tracing
+from .timing import node_seconds
 
 Call = Callable[..., list[Any]]
 
@@ -29,16 +32,19 @@ class JaxExecutable:
 
     Attributes:
         compiled: JAX's own object, a ``jax.stages.Compiled``.
+        graph: what it computes.
     """
 
-    __slots__ = ("_arrange", "_call", "_constants", "_gate", "_ready", "compiled")
+    __slots__ = ("_arrange", "_call", "_constants", "_gate", "_ready", "compiled", "graph")
 
     compiled: Any
+    graph: Graph
 
     def __init__(self, plan: Plan, compiled: Any, constants: Sequence[Any]) -> None:
         """Use `compile_graph`."""
         places = arrangement(plan.result_order)
         self.compiled = compiled
+        self.graph = plan.graph
         self._call: Call = partial(_call_wide, compiled) if plan.wide else compiled
         self._constants = constants
         self._gate = Gate(plan.graph, plan.donated)
@@ -92,6 +98,19 @@ class JaxExecutable:
         cost = self.cost_analysis()
         told |= {name: int(cost[name]) for name in ("flops", "bytes accessed") if name in cost}
         return BackendPlan(arguments + results + temporaries + code - shared, None, told)
+
+    def time_nodes(self, inputs: Sequence[Any], steps: int = 1) -> list[tuple[Node, float]]:
+        """Seconds per node, the median over some steps as XLA recorded them; see `timing`.
+
+        Raises:
+            OperandError: nothing was recorded that can be read.
+        """
+        kept = [np.array(array) for array in inputs]
+
+        def run() -> None:
+            jax.block_until_ready(self(kept))
+
+        return node_seconds(self.graph, self.hlo_text(), run, steps)
 
     def hlo_text(self) -> str:
         """The optimised program as XLA prints it; see `walk.node_label` for its ``op_name``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextvars import Context, copy_context
+from statistics import median
 from threading import Lock
 from time import perf_counter
 from typing import NoReturn
@@ -119,7 +120,7 @@ class NumpyExecutable:
             return self._quiet.run(_all_values, self._everything, inputs)
 
     def time_nodes(self, inputs: Sequence[Array], steps: int = 1) -> list[tuple[Node, float]]:
-        """Mean seconds per node over some steps; the variables stay as they are.
+        """Seconds per node, the median over some steps; the variables stay as they are.
 
         Views and constants take no time and are not listed. Shards run one after the other here;
         the time of a node in them is that in one of them.
@@ -180,17 +181,18 @@ def _all_values(program: Program, inputs: Sequence[Array]) -> dict[Tensor, Array
 
 
 def _timed(program: Program, inputs: Sequence[Array], steps: int) -> list[tuple[Node, float]]:
-    totals: dict[Node, float] = {}
+    taken: dict[Node, list[float]] = {}
     given, before = [np.array(each) for each in inputs], program.state_memory.copy()
     pieces = list(in_turn(program))
     try:
-        for _ in range(steps):
+        for step in range(steps):
             _copy_in(program, given)
             for node, calls, weight in pieces:
-                totals[node] = totals.get(node, 0.0) + weight * _seconds(calls)
+                of_steps = taken.setdefault(node, [0.0] * steps)
+                of_steps[step] += weight * _seconds(calls)
     finally:
         np.copyto(program.state_memory, before)
-    return [(node, total / steps) for node, total in totals.items()]
+    return [(node, median(of_steps)) for node, of_steps in taken.items()]
 
 
 def _seconds(calls: Sequence[Call]) -> float:
