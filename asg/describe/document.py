@@ -69,7 +69,8 @@ def describe(
     ['batch', '3']
     """
     if isinstance(source, Profile):
-        source, profile = source.graph, source.by_serial() if profile is None else profile
+        profile = source.by_serial() if profile is None else profile
+        source = source.graph
     records = _records(source)
     graphs = _stages(source, records)
     last = graphs[-1]

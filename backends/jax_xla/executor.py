@@ -108,7 +108,8 @@ class JaxExecutable:
         kept = [np.array(array) for array in inputs]
 
         def run() -> None:
-            jax.block_until_ready(self(kept))
+            for array in self(kept):
+                array.block_until_ready()
 
         return node_seconds(self.graph, self.hlo_text(), run, steps)
 

@@ -123,7 +123,8 @@ def test_the_picture_is_tinted_by_time(tmp_path: Path) -> None:
 
 
 def _drawn(graph: asg.Graph, folder: Path) -> str:
-    return graph.render(folder / "plain.dot").read_text()
+    path: Path = graph.render(folder / "plain.dot")
+    return path.read_text()
 
 
 def test_what_cannot_be_profiled_is_told() -> None:
