@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from asg import metrics, optim
 from asg.core.errors import UnknownName
 from asg.core.registry import call, snake_case
+from asg.train.problem import unknown_choice
 
 LOSSES: dict[str, str] = {
     "cross_entropy": "cross_entropy",
@@ -83,10 +83,6 @@ def _metric(given: Any) -> Any:
 
 
 def _known(kind: str, name: Any, choices: Any) -> str:
-    if name in choices:
-        return str(name)
-    close = get_close_matches(str(name), list(choices), 1)
-    hint = f", did you mean {close[0]!r}?" if close else ""
-    raise UnknownName(f"unknown {kind} {name!r}{hint or '.'} There are: {', '.join(choices)}")
-
-
+    if name not in choices:
+        raise UnknownName(unknown_choice(kind, str(name), list(choices)))
+    return str(name)

@@ -256,7 +256,6 @@ class Model:
             self._open("prediction", self.objective.predicting(types))
         return given
 
-
     # -- graphs and sessions -----------------------------------------------------------------------
 
     @property

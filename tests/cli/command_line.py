@@ -1,4 +1,4 @@
-"""Run the command line in a process of its own, as a user does."""
+"""Run the command line: in a process of its own, as a user does, or in this one."""
 
 import os
 import subprocess
@@ -6,6 +6,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+
+from asg.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,3 +37,11 @@ def run(folder: Path, *arguments: str, **variables: str) -> Outcome:
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    """The lines that a command prints, when all is well."""
+    assert main(list(arguments)) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out.splitlines()

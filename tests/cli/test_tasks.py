@@ -13,6 +13,7 @@ import pytest
 from asg.cli.main import main
 from asg.train.config import configured
 from asg.train.config_file import read_values
+from tests.cli.command_line import said
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 NUMBERS, SEQUENCES = "runs/diabetes-0001", "runs/copy-0001"
@@ -37,13 +38,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
-
-
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
-    assert main(list(arguments)) == 0
-    captured = capsys.readouterr()
-    assert captured.err == ""
-    return captured.out.splitlines()
 
 
 def test_numbers_are_evaluated_and_predicted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from asg.cli import doctor
 from asg.cli.main import COMMANDS, main
 from asg.data import load
 from asg.train import load_for_inference
+from tests.cli.command_line import said
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN, TEXT = "runs/digits-0001", "runs/text-0001"
@@ -38,13 +39,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
-
-
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
-    assert main(list(arguments)) == 0
-    captured = capsys.readouterr()
-    assert captured.err == ""
-    return captured.out.splitlines()
 
 
 def images(count: int) -> np.ndarray[Any, Any]:
