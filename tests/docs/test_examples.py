@@ -115,6 +115,14 @@ def test_characters_of_a_file(tmp_path: Path) -> None:
     assert figures(r"unseen text: (\S+) of 9 characters", output)[0] < 9.0
 
 
+def test_a_tiny_gpt(tmp_path: Path) -> None:
+    """A text of four characters in turn is soon known by heart."""
+    (tmp_path / "text.txt").write_text("abcd" * 400, encoding="utf-8")
+    output = output_of("tiny_gpt.py", "--text", str(tmp_path / "text.txt"), "--steps", "16")
+    assert figures(r"unseen text: loss = \S+, perplexity = (\S+)", output)[0] < 3.9
+    assert len(output.splitlines()[-1]) == 32 + 1 + 32
+
+
 def test_vae_draws_digits() -> None:
     output = output_of("vae_digits.py", "--epochs", "5")
     bounds = figures(r"bound -(\S+) nats", output)
