@@ -27,6 +27,8 @@ Tensors = tuple[Tensor, ...]
 def hoist_invariants(graph: Graph) -> Graph:
     """The graph with invariants taken out of its scans and while loops, the inner ones first."""
     graph = map_bodies(graph, hoist_invariants)
+    if not any(isinstance(node.op, Scan | WhileLoop) for node in graph.nodes):
+        return graph
     hoisted = False
 
     def hoist(node: Node, inputs: Tensors) -> Tensors | None:

@@ -48,6 +48,8 @@ LINEAR = (*MOVES, BroadcastTo, Negative)
 def sum_after_loops(graph: Graph) -> Graph:
     """The graph with sums taken out of its scans; bodies are entered, and scans come out lean."""
     graph = map_bodies(graph, sum_after_loops)
+    if not any(isinstance(node.op, Scan) for node in graph.nodes):
+        return graph
     taken = False
 
     def take(node: Node, inputs: Tensors) -> Tensors | None:
