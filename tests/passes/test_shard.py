@@ -378,22 +378,19 @@ def test_most_ops_of_the_table_are_cut_there() -> None:
 
 
 def check_random_graph(seed: int) -> int:
-    """The whole graph against shards of it; how many there are."""
+    """The whole graph against shards of it, two or three; how many parts there are: one or none."""
     case = Case(random_recipe(seed))
     whole = specialised(case.graph, case.feeds)
-    found = 0
-    for threads in (2, 3):
-        part = sharded(whole, threads)
-        found += len(maps(part))
-        if maps(part):
-            arrays = [case.feeds[name] for name in whole.input_names]
-            wide = all(a.dtype != np.float32 for a in arrays)
-            compare(whole, part, arrays, 1e-9 if wide else 1e-3)
-    return found
+    part = sharded(whole, 3)
+    if maps(part):
+        arrays = [case.feeds[name] for name in whole.input_names]
+        wide = all(a.dtype != np.float32 for a in arrays)
+        compare(whole, part, arrays, 1e-9 if wide else 1e-3)
+    return len(maps(part))
 
 
 def test_random_graphs_keep_values() -> None:
-    assert sum(check_random_graph(seed) for seed in range(20)) > 4
+    assert sum(check_random_graph(seed) for seed in range(20)) > 8
 
 
 @pytest.mark.slow
