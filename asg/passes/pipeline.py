@@ -20,6 +20,8 @@ from asg.passes.hoist_invariants import hoist_invariants
 from asg.passes.lower import Target, lower
 from asg.passes.merge_equal import merge_equal
 from asg.passes.merge_loops import merge_loops
+from asg.passes.move_rules import MOVE_RULES
+from asg.passes.power_rules import POWER_RULES
 from asg.passes.record import PassRecord
 from asg.passes.shape_rules import SHAPE_RULES
 from asg.passes.stabilise import STABILISING
@@ -68,7 +70,7 @@ class RulePass:
         return rewrite(graph, self.rules, log)
 
 
-SIMPLIFY = RulePass("simplify", (*ALGEBRA, *SHAPE_RULES))
+SIMPLIFY = RulePass("simplify", (*ALGEBRA, *POWER_RULES, *SHAPE_RULES, *MOVE_RULES))
 STABILISE = RulePass("stabilise", STABILISING)
 MERGE_EQUAL = FunctionPass("merge_equal", merge_equal)
 MERGE_LOOPS = FunctionPass("merge_loops", merge_loops)
