@@ -12,6 +12,7 @@ import pytest
 from asg.backends.numpy_cpu.backend import BACKEND
 from asg.backends.numpy_cpu.kernel import KERNELS
 from asg.backends.numpy_cpu.kernels import fused
+from asg.backends.numpy_cpu.threads import TEAM
 
 import asg
 from asg.core.region import Body
@@ -184,6 +185,30 @@ def test_a_step_allocates_nothing() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4096
+
+
+# -- threads ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(3,), (64,), (7, 9), (2, 3, 11)])
+def test_threads_share_the_blocks(
+    threads: int, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fused, "SHARED_BYTES", 16)
+    monkeypatch.setattr(fused, "THREAD_BLOCK_BYTES", 64)
+    x, row = numbers(*shape), numbers(shape[-1])
+    op = op_of(lambda x, r: (asg.sum(x * r, 0), asg.exp(x * r), asg.max(asg.tanh(x))), x, row)
+    with asg.config.configure(threads=threads):
+        outputs = [np.full(t.shape, 9.0) for t in op.body.outputs]  # type: ignore[arg-type]
+        calls = KERNELS[Fused].bind(op, [x, row], outputs, np.empty)
+        shared = [args[0] for function, args in calls if function == TEAM.run]
+        assert [len(parts) for parts in shared] == ([threads] if threads > 1 and x.size > 3 else [])
+        for _ in range(2):
+            for function, args in calls:
+                function(*args)
+    for got, wanted in zip(outputs, plain(op, x, row), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-14)
 
 
 # -- what is decomposed -----------------------------------------------------------------------
