@@ -41,6 +41,8 @@ class Layout(NamedTuple):
         whole: the bytes are exactly those of the owner, in C order.
         offset: bytes from the start of the owner's memory to the first element.
         constant: the array itself, for constants and their views; they need no place.
+        placed: the value is computed into a part of its owner's memory; see gather.py.
+        parts: the values that are computed into parts of this one's memory, which then is complete.
     """
 
     owner: Tensor
@@ -50,6 +52,13 @@ class Layout(NamedTuple):
     strides: tuple[int, ...]
     dtype: np.dtype[Any]
     constant: Array | None = None
+    placed: bool = False
+    parts: tuple[Tensor, ...] = ()
+
+    def is_written(self, tensor: Tensor) -> bool:
+        """Whether the node of ``tensor``, whose layout this is, has to write it."""
+        written = self.placed or (self.owner is tensor and not self.parts)
+        return written and self.constant is None
 
     def over(self, memory: Array, start: int) -> Array:
         """The array, when the owner starts at byte ``start`` of ``memory``."""

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from asg.passes.fuse import Fuse
-from asg.passes.pipeline import Pipeline
+from asg.passes.pipeline import FunctionPass, Pipeline, RulePass
 from asg.passes.shard import Shard
+
+from .join_updates import JoinUpdates
+from .products import transpose_products
+from .rules import RULES
 
 SMALLEST_FUSED = 65536
 """Elements. Chains over fewer stay in the second-level cache by themselves."""
 
-PASSES: Pipeline = (Shard(), Fuse(SMALLEST_FUSED))
+PASSES: Pipeline = (
+    RulePass("numpy_rules", RULES),
+    FunctionPass("transpose_products", transpose_products),
+    Shard(),
+    JoinUpdates(),
+    Fuse(SMALLEST_FUSED),
+)

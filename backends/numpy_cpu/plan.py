@@ -2,7 +2,8 @@
 
 Decided in this order, everything by exact liveness over ``graph.nodes``:
 
-1. views share the memory of their owner and extend its life (layout.py);
+1. views share the memory of their owner and extend its life (layout.py), and what is concatenated
+   lies in the memory of the result (gather.py);
 2. the next value of a variable is written straight into the variable's own memory, when every
    reader of the old value is done by then;
 3. an output overwrites an operand that dies there, when the kernel allows it;
@@ -31,6 +32,7 @@ from asg.core.node import Node
 from asg.core.state_slot import StateSlot
 from asg.core.tensor import Tensor
 
+from .gather import gather
 from .kernel import Array, Kernel
 from .layout import Layouts, kernel_of, nbytes_of, resolve_layouts
 
@@ -188,12 +190,12 @@ def make_plan(
     so has what does not lie in C order.
     """
     layouts = resolve_layouts(graph)
-    owners = {tensor: layout.owner for tensor, layout in layouts.items()}
-    life = lifetimes(graph, owners)
-    life = {t: each for t, each in life.items() if layouts[t].constant is None}
+    slots = graph.state if reuse else ()
+    if reuse:
+        layouts = gather(graph, layouts, {graph.inputs[slot.input] for slot in slots})
+    life = _lives(graph, layouts)
     if not reuse:
         life = {tensor: Lifetime(BEFORE, len(graph.nodes)) for tensor in life}
-    slots = graph.state if reuse else ()
     plan = Plan(graph, layouts, _kernels(graph, layouts), life, slots)
     _give_states_memory(plan)
     _leave_outside(plan, outside)
@@ -205,13 +207,24 @@ def make_plan(
     return plan
 
 
+def _lives(graph: Graph, layouts: Layouts) -> dict[Tensor, Lifetime]:
+    """Of every owner but constants; what is put together exists from its first part on."""
+    owners = {tensor: layout.owner for tensor, layout in layouts.items()}
+    life = lifetimes(graph, owners)
+    life = {t: each for t, each in life.items() if layouts[t].constant is None}
+    makers = {part.node: whole for whole in life for part in layouts[whole].parts}
+    for position, node in reversed(list(enumerate(graph.nodes))):
+        if node in makers:
+            first = BEFORE if node.op.is_placeholder else position
+            life[makers[node]] = life[makers[node]]._replace(first=first)
+    return life
+
+
 def _kernels(graph: Graph, layouts: Layouts) -> dict[Node, Kernel]:
     return {
         node: kernel_of(node).of(node.op)
         for node in graph.nodes
-        if not node.op.is_placeholder
-        and layouts[node.outputs[0]].owner is node.outputs[0]
-        and layouts[node.outputs[0]].constant is None
+        if not node.op.is_placeholder and layouts[node.outputs[0]].is_written(node.outputs[0])
     }
 
 
@@ -237,28 +250,59 @@ def _leave_outside(plan: Plan, outside: Iterable[Tensor]) -> None:
 
 def _give_states_memory(plan: Plan) -> None:
     for slot in plan.slots:
-        leaf = plan.graph.inputs[slot.input]
-        storage = Storage(STATE, nbytes_of(leaf), BEFORE, plan.end, offset=plan.state_bytes)
-        plan.storages[leaf] = storage
+        owner = plan.owner(plan.graph.inputs[slot.input])
+        if owner in plan.storages:
+            continue
+        storage = Storage(STATE, nbytes_of(owner), BEFORE, plan.end, offset=plan.state_bytes)
+        plan.storages[owner] = storage
         plan.state_bytes += aligned(storage.nbytes)
 
 
 def _write_states_in_place(plan: Plan) -> None:
     positions = {node: position for position, node in enumerate(plan.graph.nodes)}
-    for slot in plan.slots:
-        if slot.output is None:
-            continue
-        old, new = plan.graph.inputs[slot.input], plan.graph.outputs[slot.output]
-        if old is new:
-            continue
+    pairs = {
+        plan.graph.inputs[slot.input]: plan.graph.outputs[slot.output]
+        for slot in plan.slots
+        if slot.output is not None
+    }
+    together = _written_together(plan, pairs)
+    straight: set[Tensor] = set()
+    for old, new in (*together.items(), *pairs.items()):
         maker = plan.owner(new)
-        if _may_go_straight(plan, old, new, positions[maker.node]):
+        if plan.owner(old) is old and _may_go_straight(plan, old, new, positions[maker.node]):
+            straight.add(old)
             plan.storages[maker] = plan.storages[old]
             plan.storages[old].reserved = positions[maker.node]
             if plan.life[old].last == positions[maker.node]:
                 plan.overwrites.add(maker)
-        else:
+    for slot in plan.slots:
+        old = plan.graph.inputs[slot.input]
+        new = pairs.get(old, old)
+        if new is not old and plan.owner(old) not in straight:
             plan.copies.append(StateCopy(slot.input, new, _detour(plan, new)))
+
+
+def _written_together(plan: Plan, pairs: dict[Tensor, Tensor]) -> dict[Tensor, Tensor]:
+    """For memory that several variables share, the value that is the next one of all of them.
+
+    Each has its next value in that value at the place that it has in the memory.
+    """
+    found: dict[Tensor, Tensor] = {}
+    for whole in {plan.owner(old): None for old in pairs}:
+        parts = plan.layouts[whole].parts
+        after = {plan.owner(pairs.get(part, part)) for part in parts}
+        if len(after) == 1 and all(
+            _same_place(plan, part, pairs.get(part, part)) for part in parts
+        ):
+            (value,) = after
+            if value is not whole and value.type == whole.type:
+                found[whole] = value
+    return found
+
+
+def _same_place(plan: Plan, old: Tensor, new: Tensor) -> bool:
+    one, other = plan.layouts[old], plan.layouts[new]
+    return (one.offset, one.shape, one.strides) == (other.offset, other.shape, other.strides)
 
 
 def _may_go_straight(plan: Plan, old: Tensor, new: Tensor, position: int) -> bool:
@@ -266,7 +310,7 @@ def _may_go_straight(plan: Plan, old: Tensor, new: Tensor, position: int) -> boo
     maker = layout.owner
     if layout.constant is not None or not layout.whole:
         return False
-    if maker.node.op.is_placeholder or maker in plan.storages:
+    if maker.node.op.is_placeholder or maker in plan.storages or plan.layouts[maker].parts:
         return False
     last_read = plan.life[old].last
     if last_read == position:
@@ -278,7 +322,7 @@ def _detour(plan: Plan, new: Tensor) -> Storage | None:
     owner = plan.owner(new)
     if plan.layouts[new].constant is not None or owner not in plan.storages:
         return None
-    if not owner.node.op.is_placeholder:
+    if not owner.node.op.is_placeholder and not plan.layouts[owner].parts:
         return None
     return Storage(ARENA, nbytes_of(new), plan.end, plan.end)
 
@@ -292,7 +336,7 @@ def _give_values_memory(plan: Plan, reuse: bool) -> None:
             _give_own_memory(plan, tensor)
     for node in plan.graph.nodes:
         for tensor in _owning_outputs(plan, node):
-            victim = _victim(plan, node, tensor) if reuse else None
+            victim = _victim(plan, node, tensor) if reuse and node in plan.kernels else None
             if victim is None:
                 _give_own_memory(plan, tensor)
             else:

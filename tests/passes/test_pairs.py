@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asg.backends.numpy_cpu.join_updates import JoinUpdates
+from asg.backends.numpy_cpu.products import transpose_products
+from asg.backends.numpy_cpu.rules import RULES
 
 import asg
 from asg.compiler.driver import evaluate
@@ -56,6 +59,9 @@ PASSES: dict[str, Pass] = {
     "reassociate": RulePass("reassociate", REASSOCIATING_SHAPE_RULES),
     "unsafe": RulePass("unsafe", UNSAFE),
     "fuse": Fuse(4),
+    "join_updates": JoinUpdates(8),
+    "transpose_products": FunctionPass("transpose_products", transpose_products),
+    "numpy_rules": RulePass("numpy_rules", RULES),
 }
 LOWER = (lower_for(load_backend("numpy")),)
 FOLDER = Path(__file__).parent / "pairs"

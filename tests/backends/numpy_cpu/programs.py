@@ -169,9 +169,19 @@ def _full(oracle: Oracle, x: Tensor) -> None:
     oracle.note(ops.full(shape, 0.75, float64), lambda: np.full(shape, 0.75))
 
 
+def _join(oracle: Oracle, x: Tensor) -> None:
+    chosen = [x, *(t for t in (oracle.pick(), oracle.pick()) if t is not None)]
+    rows = [ops.reshape(t, (-1,)) for t in chosen[: 2 + int(oracle.random.integers(2))]]
+    joined = ops.concat(rows)
+    if joined.shape[0] <= 48:
+        formula = lambda *a: np.concatenate([each.ravel() for each in a])  # noqa: E731
+        oracle.note(joined, formula, *chosen[: len(rows)])
+        oracle.note(joined[: rows[0].shape[0]], np.ravel, x)
+
+
 MAKERS = (
     _unary, _unary, _binary, _binary, _binary, _binary, _clip, _where, _permute, _reshape,
-    _flip, _slice, _broadcast, _sum, _matmul, _full,
+    _flip, _slice, _broadcast, _sum, _matmul, _full, _join,
 )  # fmt: skip
 
 
