@@ -200,7 +200,7 @@ def test_threads_share_the_blocks(
     x, row = numbers(*shape), numbers(shape[-1])
     op = op_of(lambda x, r: (asg.sum(x * r, 0), asg.exp(x * r), asg.max(asg.tanh(x))), x, row)
     with asg.config.configure(threads=threads):
-        outputs = [np.full(t.shape, 9.0) for t in op.body.outputs]  # type: ignore[arg-type]
+        outputs = [np.full(t.shape, 9.0) for t in op.body.outputs]
         calls = KERNELS[Fused].bind(op, [x, row], outputs, np.empty)
         shared = [args[0] for function, args in calls if function == TEAM.run]
         assert [len(parts) for parts in shared] == ([threads] if threads > 1 and x.size > 3 else [])
