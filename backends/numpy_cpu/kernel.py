@@ -189,6 +189,16 @@ def reshaped_view(x: Array, shape: tuple[int, ...]) -> Array | None:
     return reshaped if np.may_share_memory(reshaped, x) else None
 
 
+def constant_number(x: Array) -> Any | None:
+    """The number that a constant operand has everywhere, else None.
+
+    Constants, and they alone, come to kernels as read-only arrays.
+    """
+    if x.flags.writeable or not x.size or any(np.array(x.strides) * (np.array(x.shape) > 1)):
+        return None
+    return x[(0,) * x.ndim]
+
+
 def static_shape(shape: Shape) -> tuple[int, ...]:
     """``shape`` with its type narrowed: kernels never see a symbolic size."""
     for size in shape:

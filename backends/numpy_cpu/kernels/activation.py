@@ -8,6 +8,7 @@ from asg.core.op import Op
 from asg.core.types import TensorType
 from asg.ops import activation as ops
 
+from ..extremes import extreme_calls
 from ..kernel import Array, Call, Scratch, kernel
 from ..sums import sum_call
 
@@ -28,7 +29,7 @@ def softmax(
     x, y = inputs[0], outputs[0]
     column = _column(x, op.axis, scratch)
     return [
-        (np.maximum.reduce, (x, op.axis, None, column, True)),
+        *extreme_calls(np.maximum, x, (op.axis,), column, True, scratch),
         (np.subtract, (x, column, y)),
         (np.exp, (y, y)),
         sum_call(y, (op.axis,), column, True),
@@ -43,7 +44,7 @@ def log_softmax(
     x, y = inputs[0], outputs[0]
     column, raised = _column(x, op.axis, scratch), scratch(x.shape, x.dtype)
     return [
-        (np.maximum.reduce, (x, op.axis, None, column, True)),
+        *extreme_calls(np.maximum, x, (op.axis,), column, True, scratch),
         (np.subtract, (x, column, y)),
         (np.exp, (y, raised)),
         sum_call(raised, (op.axis,), column, True),

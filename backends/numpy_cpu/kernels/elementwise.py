@@ -6,7 +6,15 @@ import numpy as np
 
 from asg.ops import elementwise as ops
 
-from ..kernel import Array, Call, Scratch, kernel, register_ufunc, ufunc_call
+from ..kernel import (
+    Array,
+    Call,
+    Scratch,
+    constant_number,
+    kernel,
+    register_ufunc,
+    ufunc_call,
+)
 
 register_ufunc(ops.Add, np.add)
 register_ufunc(ops.Subtract, np.subtract)
@@ -47,22 +55,42 @@ def _truncated_reciprocals(x: Array, y: Array, parity: Array, unit: Array, out: 
     np.add(out, unit, out=out)
 
 
+FEW = 128
+"""Elements. For fewer, two calls that copy element by element are quicker than four on bits."""
+
+
 @kernel(ops.Where, inplace=((0, 1),), order="elementwise")
 def where(op: ops.Where, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     """y ^ ((x ^ y) & mask) on the bits of the elements, with a mask of all ones or none.
 
     Without a branch: copying under a mask takes eight times as long when the mask is irregular.
+    Where one side is 0, the mask alone does it.
     """
-    condition = inputs[0]
-    bits = np.dtype(f"i{outputs[0].dtype.itemsize}")
-    x, y, out = (each.view(bits) for each in (inputs[1], inputs[2], outputs[0]))
+    (condition, given, other), (result,) = inputs, outputs
+    if result.size <= FEW:
+        if not np.may_share_memory(result, given):
+            return [(np.copyto, (result, other)), (np.copyto, (result, given, "no", condition))]
+        denied = scratch(condition.shape, np.bool_)
+        start: list[Call] = [] if _same(result, given) else [(np.copyto, (result, given))]
+        replaced: Call = (np.copyto, (result, other, "no", denied))
+        return [*start, (np.logical_not, (condition, denied)), replaced]
+    bits = np.dtype(f"i{result.dtype.itemsize}")
+    x, y, out = (each.view(bits) for each in (given, other, result))
     mask = scratch(condition.shape, bits)
+    if constant_number(y) == 0:
+        return [(np.negative, (condition.view(np.int8), mask)), (np.bitwise_and, (x, mask, out))]
+    if constant_number(x) == 0:
+        return [(np.subtract, (condition.view(np.int8), 1, mask)), (np.bitwise_and, (y, mask, out))]
     return [
         (np.negative, (condition.view(np.int8), mask)),
         (np.bitwise_xor, (x, y, out)),
         (np.bitwise_and, (out, mask, out)),
         (np.bitwise_xor, (out, y, out)),
     ]
+
+
+def _same(one: Array, other: Array) -> bool:
+    return one.ctypes.data == other.ctypes.data and one.strides == other.strides
 
 
 @kernel(ops.Clip, inplace=((0, 0), (0, 1)), order="elementwise")

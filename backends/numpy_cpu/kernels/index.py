@@ -33,6 +33,7 @@ class Places:
     def __init__(self, indices: Array, size: int, scratch: Scratch) -> None:
         self.indices, self.size = indices, size
         self.places = scratch(indices.shape, np.intp)
+        self.unsigned = self.places.view(np.uintp)  # in which negative numbers are the largest
         self.mask = scratch(indices.shape, np.bool_)
         # Numbers beyond the signed range would turn into negative ones.
         self.narrowed = scratch(indices.shape, np.uint64) if indices.dtype == np.uint64 else None
@@ -46,7 +47,7 @@ class Places:
             np.minimum(self.indices, np.uint64(self.size), out=self.narrowed)
             np.copyto(places, self.narrowed, casting="unsafe")
         self.inside = True
-        if not places.size:
+        if not places.size or np.maximum.reduce(self.unsigned, None) < self.size:
             return
         low, high = int(places.min()), int(places.max())
         if low < 0:
@@ -71,7 +72,7 @@ def take(op: ops.Take, inputs: list[Array], outputs: list[Array], scratch: Scrat
 
 def _take(x: Array, places: Places, axis: int, out: Array, missing: Any) -> None:
     if places.size and out.size:
-        np.take(x, places.places, axis, out, "clip")
+        x.take(places.places, axis, out, "clip")
     if not places.inside:
         out[(slice(None),) * axis + (places.outside(),)] = missing
 
@@ -87,13 +88,15 @@ def take_along_axis(
     flat = FlatIndex(x.shape, op.axis, places, True, scratch)
     return [
         *calls, (places.resolve, ()), (flat.fill, ()),
-        (_take_flat, (x.reshape(-1), places, flat, out, missing)),
+        (_take_flat, (x.reshape(-1), places, flat, out, out.reshape(-1), missing)),
     ]  # fmt: skip
 
 
-def _take_flat(x: Array, places: Places, flat: FlatIndex, out: Array, missing: Any) -> None:
+def _take_flat(
+    x: Array, places: Places, flat: FlatIndex, out: Array, target: Array, missing: Any
+) -> None:
     if places.size and out.size:
-        np.take(x, flat.index, None, out.reshape(-1), "clip")
+        x.take(flat.index, None, target, "clip")
     if not places.inside:
         out[places.outside()] = missing
 
@@ -118,10 +121,14 @@ class FlatIndex:
         self.index = self.whole.reshape(-1)
 
     def fill(self) -> None:
-        np.multiply(self.places, self.inner, out=self.whole)
+        places = self.places
+        if self.inner > 1:
+            places = np.multiply(places, self.inner, out=self.whole)
         if self.rows.size > 1:
             _count_up(self.rows.reshape(-1), self.row)
-            np.add(self.whole, self.rows, out=self.whole)
+            np.add(places, self.rows, out=self.whole)
+        elif places is not self.whole:
+            np.copyto(self.whole, places)
         if self.columns.size > 1:
             _count_up(self.columns, 1)
             np.add(self.whole, self.columns, out=self.whole)

@@ -13,21 +13,27 @@ import numpy as np
 from asg.core.dtype import as_dtype
 from asg.ops import reduce as ops
 
+from ..extremes import extreme_calls
 from ..kernel import Array, Call, Scratch, kernel
 from ..order import is_innermost
 from ..sums import sum_call
 
 
-def _reduce(op: ops.Reduction, ufunc: np.ufunc, source: Array, target: Array) -> Call:
+def _reduce(
+    op: ops.Reduction, ufunc: np.ufunc, source: Array, target: Array, scratch: Scratch
+) -> list[Call]:
     axis, keepdims = op.axis, op.keepdims
     if 0 in axis and is_innermost(source, 0):  # the axes that are left keep their sequence
         target = target.reshape([n for i, n in enumerate(source.shape) if i not in axis])
         axis = tuple((i - 1) % source.ndim for i in axis)
         source, keepdims = np.moveaxis(source, 0, -1), False
+    axis = tuple(sorted(axis))
     if ufunc is np.add:
-        return sum_call(source, tuple(sorted(axis)), target, keepdims)
+        return [sum_call(source, axis, target, keepdims)]
+    if ufunc in (np.maximum, np.minimum):
+        return extreme_calls(ufunc, source, axis, target, keepdims, scratch)
     # The dtype is given because NumPy would multiply narrow integers in a wider one.
-    return ufunc.reduce, (source, axis, target.dtype, target, keepdims)
+    return [(ufunc.reduce, (source, axis, target.dtype, target, keepdims))]
 
 
 def _register(op_class: type[ops.Reduction], ufunc: np.ufunc, wide: bool = False) -> None:
@@ -36,12 +42,12 @@ def _register(op_class: type[ops.Reduction], ufunc: np.ufunc, wide: bool = False
         op: ops.Reduction, inputs: list[Array], outputs: list[Array], scratch: Scratch
     ) -> list[Call]:
         if not (wide and _is_half(outputs[0])):
-            return [_reduce(op, ufunc, inputs[0], outputs[0])]
+            return _reduce(op, ufunc, inputs[0], outputs[0], scratch)
         source = scratch(inputs[0].shape, np.float32)
         target = scratch(outputs[0].shape, np.float32)
         return [
             (np.copyto, (source, inputs[0])),
-            _reduce(op, ufunc, source, target),
+            *_reduce(op, ufunc, source, target, scratch),
             (np.copyto, (outputs[0], target)),
         ]
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asg.backends.numpy_cpu.kernel import KERNELS, Call
+from asg.backends.numpy_cpu import kernels as kernels  # fills the table
+from asg.backends.numpy_cpu.kernel import KERNELS, Call, constant_number
 
 from asg.core.dtype import int32
 from asg.core.op import Op
@@ -35,6 +36,7 @@ INTEGERS = GENERATOR.integers(-3, 4, 1000).astype(np.int32)
 POWERS = GENERATOR.integers(-9, 10, 1000).astype(np.int32)
 CASES: list[tuple[Op, list[Array]]] = [
     (Where(), [X > 0, X, Y]),
+    (Where(), [X[:100] > 0, X[:100], Y[:100]]),
     (Clip(), [X, Y - 1.0, Y + 1.0]),
     (Pow(), [POSITIVE, Y]),
     (Pow(), [INTEGERS, POWERS]),
@@ -71,3 +73,38 @@ def test_a_step_allocates_nothing(op: Op, operands: list[Array], dtype: np.dtype
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 200_000  # less than half a byte per element: NumPy's buffers, no arrays
+
+
+def number(value: float) -> Array:
+    """A constant as kernels get it."""
+    return np.broadcast_to(np.array(value, X.dtype), X.shape)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 1.0, np.nan])
+@pytest.mark.parametrize("size", [100, 1000])
+def test_where_chooses_between_a_value_and_a_number(value: float, size: int) -> None:
+    x, constant = X.copy()[:size], number(value)[:size]
+    x[:4] = [np.nan, np.inf, -0.0, 0.0]
+    for inputs in ([Y[:size] > 0, x, constant], [Y[:size] > 0, constant, x]):
+        out = np.full(size, 7.0)
+        run(bound(Where(), inputs, out))
+        assert out.tobytes() == np.where(*inputs).tobytes()
+        same = inputs[1].copy()
+        run(bound(Where(), [inputs[0], same, inputs[2]], same))
+        assert same.tobytes() == out.tobytes()
+
+
+def test_a_constant_is_known_by_being_read_only() -> None:
+    assert constant_number(number(2.0)) == 2.0 and constant_number(number(2.0)[:1]) == 2.0
+    assert constant_number(np.zeros(1)) is None
+    frozen = np.arange(3.0)
+    frozen.flags.writeable = False
+    assert constant_number(frozen) is None and constant_number(frozen[1:2]) == 1.0
+    assert constant_number(number(2.0)[:0]) is None
+
+
+def test_where_with_zero_takes_two_calls() -> None:
+    condition = X > 0
+    assert len(bound(Where(), [condition, X, number(0.0)], np.empty_like(X))) == 2
+    assert len(bound(Where(), [condition, number(0.0), X], np.empty_like(X))) == 2
+    assert len(bound(Where(), [condition, X, number(-0.0)], np.empty_like(X))) == 4
