@@ -191,7 +191,8 @@ def make_plan(
     """
     layouts = resolve_layouts(graph)
     slots = graph.state if reuse else ()
-    if reuse:
+    outside = tuple(outside)
+    if reuse and not outside:  # whoever provides memory for values expects them to lie there
         layouts = gather(graph, layouts, {graph.inputs[slot.input] for slot in slots})
     life = _lives(graph, layouts)
     if not reuse:
