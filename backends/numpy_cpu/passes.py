@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from asg.passes.fuse import Fuse
-from asg.passes.pipeline import FunctionPass, Pipeline, RulePass
+from asg.passes.pipeline import Pipeline, RulePass
 from asg.passes.shard import Shard
 
 from .join_updates import JoinUpdates
-from .products import transpose_products
 from .rules import RULES
 
 SMALLEST_FUSED = 65536
@@ -15,7 +14,6 @@ SMALLEST_FUSED = 65536
 
 PASSES: Pipeline = (
     RulePass("numpy_rules", RULES),
-    FunctionPass("transpose_products", transpose_products),
     Shard(),
     JoinUpdates(),
     Fuse(SMALLEST_FUSED),

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from asg.backends.numpy_cpu.join_updates import JoinUpdates
-from asg.backends.numpy_cpu.products import transpose_products
 from asg.backends.numpy_cpu.rules import RULES
 
 import asg
@@ -60,7 +59,6 @@ PASSES: dict[str, Pass] = {
     "unsafe": RulePass("unsafe", UNSAFE),
     "fuse": Fuse(4),
     "join_updates": JoinUpdates(8),
-    "transpose_products": FunctionPass("transpose_products", transpose_products),
     "numpy_rules": RulePass("numpy_rules", RULES),
 }
 LOWER = (lower_for(load_backend("numpy")),)
