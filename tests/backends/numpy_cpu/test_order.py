@@ -259,7 +259,8 @@ def test_shards_of_a_batch_have_it_innermost_as_well() -> None:
         with asg.config.configure(threads=threads):
             session = asg.compile(graph).start(seed=0)
             losses.append([float(session(**batch)["loss"]) for _ in range(3)])
-    assert np.allclose(*losses, rtol=1e-5)
+    alone, shared = losses
+    assert np.allclose(alone, shared, rtol=1e-5)
 
 
 def test_a_step_allocates_no_tensors() -> None:
