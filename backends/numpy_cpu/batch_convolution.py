@@ -43,14 +43,15 @@ def by_windows(op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scrat
     back = batch_innermost(x.ndim)
     wide = _wide(out)
     total = out.transpose(back)
-    if wide != out.dtype:
+    direct = total.dtype == wide and total.flags.c_contiguous
+    if not direct:
         total = scratch(total.shape, wide)
     split = weight.reshape(op.groups, -1, *weight.shape[1:])
     source = x.transpose(back).reshape(op.groups, -1, *x.shape[2:], x.shape[0])
     target = total.reshape(op.groups, -1, *total.shape[1:])
     sliding = Sliding(source, op.axes(weight), tuple(out.shape[2:]), wide, scratch)  # type: ignore[arg-type]
     calls = _convolved(sliding, split, target)
-    return [*calls, (_copy, (out.transpose(back), total))] if wide != out.dtype else calls
+    return calls if direct else [*calls, (_copy, (out.transpose(back), total))]
 
 
 def _convolved(sliding: Sliding, weight: Array, out: Array) -> list[Call]:

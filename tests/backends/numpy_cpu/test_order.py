@@ -243,7 +243,7 @@ def test_networks_give_what_they_give_in_c_order(seed: int) -> None:
     run = BACKEND.compile(graph)
     arrays = [each.copy() for each in given]
     for result, expected in zip(run(arrays), wanted, strict=True):
-        assert np.allclose(result, expected, rtol=1e-9, atol=1e-9), run.explain()
+        assert np.allclose(result, expected, 1e-9, 1e-9, equal_nan=True), run.explain()
 
 
 def test_shards_of_a_batch_have_it_innermost_as_well() -> None:

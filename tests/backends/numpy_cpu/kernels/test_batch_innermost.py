@@ -158,6 +158,16 @@ def test_other_dtypes(dtype: str) -> None:
     assert np.allclose(got, convolved(op, x, weight), atol=2e-2 if dtype == "float16" else 1e-5)
 
 
+def test_an_output_in_c_order_is_written_as_well() -> None:
+    random = np.random.default_rng(0)
+    op = Conv((1, 1), ((1, 1), (1, 1)), (1, 1), (1, 1))
+    x, weight = random.normal(size=(4, 3, 6, 6)), random.normal(size=(4, 3, 3, 3))
+    out = np.full((4, 4, 6, 6), 77.0)
+    for function, args in KERNELS[Conv].bind(op, [in_order(x, 0), weight], [out], garbage):
+        function(*args)
+    assert np.allclose(out, convolved(op, x, weight))
+
+
 def test_few_output_channels_are_multiplied_first_and_added_up() -> None:
     op = Conv((1, 1), ((4, 4), (4, 4)), (1, 1), (1, 1))
     x, weight = np.ones((64, 16, 10, 10)), np.ones((2, 16, 5, 5))
