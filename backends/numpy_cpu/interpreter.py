@@ -22,6 +22,9 @@ from .explain import explain_program
 from .kernel import Array, Call
 from .share import in_turn
 
+BUFFERED = 4096
+"""Elements of a NumPy buffer, half of NumPy's number: it halves what a step allocates."""
+
 
 class NumpyExecutable:
     """One specialised graph, bound to memory of its own.
@@ -167,9 +170,13 @@ def _refuse(graph: Graph, position: int, given: Array) -> NoReturn:
 
 
 def _quiet_context() -> Context:
-    """A context in which NumPy does not speak of overflow and the like, entered cheaply."""
+    """A context in which NumPy does not speak of overflow and the like, entered cheaply.
+
+    Its buffers for operands of other strides or dtypes are small: a step allocates little.
+    """
     context = copy_context()
     context.run(np.seterr, all="ignore")
+    context.run(np.setbufsize, BUFFERED)
     return context
 
 

@@ -105,6 +105,23 @@ def test_planning_allocates_nothing() -> None:
     assert plan.peak_bytes > 10**8 and peak < 10**7
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_a_step_allocates_little_beside_the_plan(name: str) -> None:
+    session, feeds = compiled(name).start(seed=0), feeds_of(name, 512)
+    for _ in range(2):
+        session(**feeds)
+    tracemalloc.start()
+    try:
+        session(**feeds)
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        session(**feeds)
+        grown = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 64_000 < session.plan(batch=512).peak_bytes
+
+
 # -- numbers, by hand -----------------------------------------------------------------------------
 
 
