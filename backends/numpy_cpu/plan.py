@@ -213,12 +213,15 @@ def _lives(graph: Graph, layouts: Layouts) -> dict[Tensor, Lifetime]:
     owners = {tensor: layout.owner for tensor, layout in layouts.items()}
     life = lifetimes(graph, owners)
     life = {t: each for t, each in life.items() if layouts[t].constant is None}
-    makers = {part.node: whole for whole in life for part in layouts[whole].parts}
-    for position, node in reversed(list(enumerate(graph.nodes))):
-        if node in makers:
-            first = BEFORE if node.op.is_placeholder else position
-            life[makers[node]] = life[makers[node]]._replace(first=first)
+    positions = {node: position for position, node in enumerate(graph.nodes)}
+    for whole in [tensor for tensor in life if layouts[tensor].parts]:
+        first = min(_moment_of(part.node, positions) for part in layouts[whole].parts)
+        life[whole] = life[whole]._replace(first=first)
     return life
+
+
+def _moment_of(maker: Node, positions: Mapping[Node, int]) -> int:
+    return BEFORE if maker.op.is_placeholder else positions[maker]
 
 
 def _kernels(graph: Graph, layouts: Layouts) -> dict[Node, Kernel]:

@@ -327,4 +327,4 @@ def test_a_damaged_run_exits_1(capsys: pytest.CaptureFixture[str], tmp_path: Pat
 
 def test_every_command_is_described() -> None:
     assert list(COMMANDS) == sorted(COMMANDS)
-    assert len(COMMANDS) == 10
+    assert len(COMMANDS) == 12

@@ -55,7 +55,7 @@ def test_nearly_every_op_is_seen_without_elements() -> None:
     }
     assert unseen <= {
         "assume_shape", "broadcast_to", "custom_vjp", "fold", "median", "root_sized",
-        "run_time_length", "switch", "while_loop",
+        "run_time_length", "shard_map", "switch", "while_loop",
     }  # fmt: skip
 
 
