@@ -93,24 +93,24 @@ class Program:
         return replace(self, arrays=arrays, steps=steps, finish=finish)
 
 
-def bind(
-    graph: Graph, reuse: bool = True, outside: Mapping[Tensor, Array] | None = None
-) -> Program:
+def bind(graph: Graph, reuse: bool = True) -> Program:
     """Plan the memory of a graph, allocate it, and bind every kernel to it.
-
-    ``outside`` holds C-contiguous arrays of values that do not lie in memory of the program:
-    inputs, and values that kernels compute and that own their memory.
 
     Raises:
         UnsupportedOp: a node has neither kernel nor view.
     """
-    plan = complete_plan(graph, reuse, outside or ())
-    return bind_plan(plan, aligned_memory(plan.arena_bytes), outside or {})
+    plan = complete_plan(graph, reuse)
+    return bind_plan(plan, aligned_memory(plan.arena_bytes), {})
 
 
-def complete_plan(graph: Graph, reuse: bool = True, outside: Iterable[Tensor] = ()) -> Plan:
+def complete_plan(
+    graph: Graph,
+    reuse: bool = True,
+    outside: Iterable[Tensor] = (),
+    inputs_as_given: bool = False,
+) -> Plan:
     """`make_plan`, with the scratch memory that kernels ask for."""
-    return make_plan(graph, reuse, outside, _scratch_requests)
+    return make_plan(graph, reuse, outside, _scratch_requests, inputs_as_given)
 
 
 def bind_plan(plan: Plan, arena: Array, outside: Mapping[Tensor, Array]) -> Program:
@@ -167,8 +167,13 @@ def only_planning() -> bool:
 
 
 def bind_inside(graph: Graph, outside: Mapping[Tensor, Array]) -> Program:
-    """`bind` for kernels: the program runs inside their node, and is part of the plan around it."""
-    program = bind(graph, outside=outside)
+    """`bind` for kernels: the program runs inside their node, and is part of the plan around it.
+
+    ``outside`` holds C-contiguous arrays of values that do not lie in memory of the program:
+    inputs, and values that kernels compute and that own their memory.
+    """
+    plan = complete_plan(graph, outside=outside, inputs_as_given=True)
+    program = bind_plan(plan, aligned_memory(plan.arena_bytes), outside)
     around = _around.get()
     if around is not None:
         around.plans.append(program.plan)

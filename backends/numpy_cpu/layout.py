@@ -86,10 +86,11 @@ class Layout(NamedTuple):
 Layouts = dict[Tensor, Layout]
 
 
-def resolve_layouts(graph: Graph) -> Layouts:
-    """The layout of every value."""
+def resolve_layouts(graph: Graph, inputs_as_given: bool = False) -> Layouts:
+    """The layout of every value; ``inputs_as_given`` are in C order, whoever reads them."""
     prototypes = prototype_memory(graph)
-    moved, turned = inputs_batch_innermost(graph), matrices_read_turned(graph)
+    moved: set[Tensor] = set() if inputs_as_given else inputs_batch_innermost(graph)
+    turned = matrices_read_turned(graph)
     layouts: Layouts = {}
     for node in graph.nodes:
         if node.op.is_placeholder:

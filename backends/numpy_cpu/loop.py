@@ -27,7 +27,7 @@ from .bind import Program, bind_inside, held_array
 from .kernel import Array, Call
 from .layout import resolve_layouts
 
-LIMIT = 4096
+LIMIT = 2048
 """Kernels that a scan binds at most."""
 
 Calls = Sequence[Call]
@@ -101,7 +101,7 @@ class _Body:
         self.graph = Graph.of(
             body.inputs, body.outputs, body.output_names, (), body.name, body.input_names, ()
         )
-        self.layouts = resolve_layouts(self.graph)
+        self.layouts = resolve_layouts(self.graph, inputs_as_given=True)
         self.start: list[Call] = []
         self.captured: dict[Tensor, Array] = {}
         for tensor, array in zip(body.inputs[behind:], inputs[behind:], strict=True):

@@ -178,6 +178,7 @@ def make_plan(
     reuse: bool = True,
     outside: Iterable[Tensor] = (),
     requests: Callable[[Plan], Mapping[Node, Sequence[int]]] = lambda plan: {},
+    inputs_as_given: bool = False,
 ) -> Plan:
     """Plan a specialised, lowered graph.
 
@@ -187,9 +188,9 @@ def make_plan(
     ``requests`` tells, by a plan without places, what memory kernels ask for while their node runs.
     Inputs and outputs ``outside`` lie in arrays that are not planned here, if they can: an output
     that is a view, a constant, an input or another output as well has its place in the arena, and
-    so has what does not lie in C order.
+    so has what does not lie in C order. With ``inputs_as_given`` all inputs do.
     """
-    layouts = resolve_layouts(graph)
+    layouts = resolve_layouts(graph, inputs_as_given)
     slots = graph.state if reuse else ()
     outside = tuple(outside)
     if reuse and not outside:  # whoever provides memory for values expects them to lie there

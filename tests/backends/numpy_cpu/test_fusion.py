@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from asg.backends.numpy_cpu.kernels import fused
 from asg.backends.numpy_cpu.passes import SMALLEST_FUSED
 
 import asg
+from asg.config import configure
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.verify import verify
@@ -20,6 +22,13 @@ from asg.passes.lower import lower
 from tests.backends.numpy_cpu.programs import Array, random_program, sizes
 
 Pairs = list[tuple[Graph, Graph]]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Nothing is cut into shards, whatever the machine has."""
+    with configure(threads=1):
+        yield
 
 
 def fused_nodes(graph: Graph) -> list[Node]:

@@ -137,6 +137,7 @@ def test_workers_do_not_complain_of_overflow() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.filterwarnings(r"ignore:os\.fork:RuntimeWarning")  # of JAX, where it is loaded
 def test_a_forked_process_has_a_team_of_its_own() -> None:
     team = Team()
     done: list[int] = []
