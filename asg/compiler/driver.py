@@ -10,11 +10,8 @@ import numpy as np
 from asg.analysis.constraint import bind_dims, require_bound
 from asg.compiler.backend import Backend
 from asg.compiler.backend import Executable as BackendExecutable
-from asg.compiler.debug import DebuggedProgram, check_on_generated, run_watched
 from asg.compiler.feed import arrays_in_order
 from asg.compiler.loader import load_backend
-from asg.compiler.plan import Plan, make_plan
-from asg.compiler.profile import Profile, measure
 from asg.config import settings
 from asg.core.convert import as_tensor
 from asg.core.errors import FeedError, OperandError, StateError
@@ -38,6 +35,8 @@ from asg.passes.record import PassRecord
 from asg.passes.specialise import specialise
 
 if TYPE_CHECKING:
+    from asg.compiler.plan import Plan
+    from asg.compiler.profile import Profile
     from asg.compiler.session import Session
 
 Array = Any
@@ -64,10 +63,13 @@ class Executable:
         self._late = late
         self.records: list[PassRecord] = []
         self.late_records: list[PassRecord] = []
-        self._watched = run_watched(pipeline, graph, self.records.append) if debug else None
-        if self._watched is None:
+        self._watched: Any = None
+        if not debug:
             self.optimized = run_pipeline(pipeline, graph, self.records.append)
         else:
+            from asg.compiler.debug import check_on_generated, run_watched
+
+            self._watched = run_watched(pipeline, graph, self.records.append)
             self.optimized = self._watched[-1].after if self._watched else graph
             check_on_generated(self._watched)
         self._programs: dict[Key, BackendExecutable] = {}
@@ -114,6 +116,8 @@ class Executable:
         """Bind the sizes, check every recorded claim, specialise and compile."""
         if self._watched is None:
             return self.backend.compile(self.specialised(shapes))
+        from asg.compiler.debug import DebuggedProgram, run_watched
+
         binding = self._binding(shapes)
         self.late_records.clear()
         known = specialise(self.optimized, binding)
@@ -157,6 +161,8 @@ class Executable:
         >>> plan.flops, plan.memory.arena_bytes
         (2112, 768)
         """
+        from asg.compiler.plan import make_plan  # not needed by `import asg`
+
         return make_plan(self, sizes)
 
     def profile(self, steps: int = 20, /, *args: Any, **feeds: Any) -> Profile:
@@ -181,6 +187,8 @@ class Executable:
         self._require_no_state("profile its session")
         arrays = self.ordered_feeds(args, feeds)
         program = self.build(tuple(array.shape for array in arrays))
+        from asg.compiler.profile import measure  # not needed by `import asg`
+
         return measure(program, arrays, steps, {}, self.backend.name)
 
     def start(self, seed: int = 0, state: Mapping[str, Array] | None = None) -> Session:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asg.compiler.backend import Executable as BackendExecutable
 from asg.compiler.driver import Executable, Key, compile
 from asg.compiler.feed import checked_feed
-from asg.compiler.plan import Plan
-from asg.compiler.profile import Profile, measure
 from asg.core.errors import FeedError, OperandError
 from asg.core.graph import Graph
 from asg.core.registry import public
@@ -19,6 +17,10 @@ from asg.core.state_slot import OWN_ROLES, ROLES
 from asg.core.types import TensorType
 from asg.ops.random import key_words
 from asg.state.initial import init_step
+
+if TYPE_CHECKING:
+    from asg.compiler.plan import Plan
+    from asg.compiler.profile import Profile
 
 Array = Any
 
@@ -106,6 +108,8 @@ class Session:
         program = self.program(*(tuple(array.shape) for array in arrays))
         kept = [np.array(store[name]) for store, name in self._places]
         values = arrays + [array.copy() for array in kept]
+        from asg.compiler.profile import measure  # not needed by `import asg`
+
         slots = self.executable.optimized.state
         next_state = {slot.input: slot.output for slot in slots if slot.output is not None}
         try:
