@@ -104,12 +104,12 @@ class Session:
             FeedError: an array is missing, unexpected, or does not fit.
             OperandError: ``steps`` is no positive number, or the backend cannot time nodes.
         """
+        from asg.compiler.profile import measure  # not needed by `import asg`
+
         arrays = self.executable.ordered_feeds(args, feeds)
         program = self.program(*(tuple(array.shape) for array in arrays))
         kept = [np.array(store[name]) for store, name in self._places]
         values = arrays + [array.copy() for array in kept]
-        from asg.compiler.profile import measure  # not needed by `import asg`
-
         slots = self.executable.optimized.state
         next_state = {slot.input: slot.output for slot in slots if slot.output is not None}
         try:

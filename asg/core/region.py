@@ -271,6 +271,20 @@ def require_fits(given: TensorType, wanted: TensorType, what: str) -> None:
         require_equal(size, other, f"{what} is {given}, {wanted} is needed: axis {axis}")
 
 
+def require_operands(body: Graph, operands: Sequence[TensorType]) -> None:
+    """TypeProblem unless there is an operand for every input of the body, and it fits."""
+    from asg.core.errors import OperandError
+    from asg.core.types import TypeProblem
+
+    if len(operands) != len(body.inputs):
+        raise TypeProblem(
+            f"the body takes {len(body.inputs)} values, {len(operands)} are given",
+            error=OperandError,
+        )
+    for name, given, inner in zip(body.input_names, operands, body.inputs, strict=True):
+        require_fits(given, inner.type, name)
+
+
 def surface_checks(body: Graph, own_sizes: Sequence[str] = ()) -> None:
     """Record the claims of a body about its sizes as claims of the op that is being inferred.
 

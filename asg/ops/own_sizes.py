@@ -15,7 +15,7 @@ from asg.core.dtype import int32
 from asg.core.errors import OperandError
 from asg.core.graph import Graph
 from asg.core.op import Op
-from asg.core.region import body_flops, inline, require_fits, surface_checks, with_bodies
+from asg.core.region import body_flops, inline, require_operands, surface_checks, with_bodies
 from asg.core.registry import service
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem
@@ -40,13 +40,7 @@ class OwnSize(Op, abstract=True):
     def output_types(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """What `infer` says; the operands must fit the body, and nothing may have the own size."""
         body = self.body
-        if len(operands) != len(body.inputs):
-            raise TypeProblem(
-                f"the body takes {len(body.inputs)} values, {len(operands)} are given",
-                error=OperandError,
-            )
-        for name, given, wanted in zip(body.input_names, operands, body.inputs, strict=True):
-            require_fits(given, wanted.type, name)
+        require_operands(body, operands)
         found = tuple(tensor.type for tensor in body.outputs)
         if self.size in free_symbols(size for each in (*operands, *found) for size in each.shape):
             raise TypeProblem(

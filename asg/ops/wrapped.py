@@ -18,6 +18,7 @@ from asg.core.region import (
     inline,
     made_outside,
     require_fits,
+    require_operands,
     surface_checks,
 )
 from asg.core.registry import public, service
@@ -55,16 +56,9 @@ class Wrapped(Op, abstract=True):
     category: ClassVar[str] = "control"
 
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
-        body = self.body
-        if len(operands) != len(body.inputs):
-            raise TypeProblem(
-                f"the body takes {len(body.inputs)} values, {len(operands)} are given",
-                error=OperandError,
-            )
-        for name, given, inner in zip(body.input_names, operands, body.inputs, strict=True):
-            require_fits(given, inner.type, name)
-        surface_checks(body)
-        return tuple(tensor.type for tensor in body.outputs)
+        require_operands(self.body, operands)
+        surface_checks(self.body)
+        return tuple(tensor.type for tensor in self.body.outputs)
 
     def decompose(self, *operands: Tensor) -> Tensors:
         return inline(self.body, operands)

@@ -65,8 +65,7 @@ def _by_elements(
     spatial = range(1, 1 + len(axes))
     columns = jnp.stack([_part(padded, spatial, at, counts, strides) for at in offsets], -2)
     filters = weight.transpose([order.index(axis) for axis in (*last, 1, 0)])
-    rows = columns.reshape(-1, prod(windows) * x.shape[1]) @ filters.reshape(-1, filters.shape[-1])
-    return rows.reshape(x.shape[0], *counts, filters.shape[-1])
+    return _product(columns, filters, (x.shape[0], *counts))
 
 
 def _by_places(
@@ -88,8 +87,14 @@ def _by_places(
     spatial = [1 + summed.index(axis) for axis in range(2, x.ndim)]
     columns = jnp.stack([_part(padded, spatial, at, windows, dilations) for at in offsets], 1)
     filters = jnp.moveaxis(weight, order.index(0), -1)
-    rows = columns.reshape(-1, prod(windows) * x.shape[1]) @ filters.reshape(-1, filters.shape[-1])
-    return rows.reshape(x.shape[0], *counts, filters.shape[-1])
+    return _product(columns, filters, (x.shape[0], *counts))
+
+
+def _product(columns: jax.Array, filters: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Whatever each output sums, times the filters, whose last axis is that of the outputs."""
+    outs = filters.shape[-1]
+    matrix = filters.reshape(-1, outs)
+    return (columns.reshape(-1, matrix.shape[0]) @ matrix).reshape(*shape, outs)
 
 
 def _padded(axes: Sequence[Axis], x: jax.Array) -> jax.Array:
