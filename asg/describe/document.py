@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asg.compiler.profile import Profile
 from asg.core.errors import GraphError, OperandError
 from asg.core.graph import Graph
 from asg.core.node import Node
@@ -36,6 +35,9 @@ from asg.describe.schema import (
     ValueEntry,
 )
 from asg.passes.record import PassRecord
+
+if TYPE_CHECKING:
+    from asg.compiler.profile import Profile
 
 START = "trace"
 """Name of the stage before the first pass."""
@@ -68,6 +70,8 @@ def describe(
     >>> document["nodes"][0]["outputs"][0]["shape"]
     ['batch', '3']
     """
+    from asg.compiler.profile import Profile  # not needed by `import asg`
+
     if isinstance(source, Profile):
         profile = source.by_serial() if profile is None else profile
         source = source.graph

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from asg.ops import convolution as ops
 
 from ..kernel import ORDERED, kernel
-from .columns import by_columns
+from .columns import way_of
 
 Order = tuple[int, ...]
 
@@ -35,8 +35,10 @@ def conv_ordered(
         places = [axis.places(size) for axis, size in zip(axes, sizes[2:], strict=True)]
         shape = (sizes[0], weight.shape[0], *places)
         return jnp.zeros([shape[axis] for axis in out], array.dtype)
-    columns = by_columns(op, axes, _in_place(array, order), kernels, kernel_order)
-    if columns is not None:
+    way = way_of(op, axes, sizes, array.dtype)
+    if way is not None:
+        plain = array.transpose([order.index(axis) for axis in range(array.ndim)])
+        columns = way(axes, plain, kernels, kernel_order)
         last = (0, *range(2, array.ndim), 1)
         return columns.transpose([last.index(axis) for axis in out])
     wide = jnp.float32 if array.dtype in (jnp.float16, jnp.bfloat16) else array.dtype
@@ -45,11 +47,6 @@ def conv_ordered(
         op.input_dilation, op.dilation, _spec(order, kernel_order, out),
         feature_group_count=op.groups, preferred_element_type=wide,
     ).astype(array.dtype)  # fmt: skip
-
-
-def _in_place(array: jax.Array, order: Order) -> jax.Array:
-    """With its axes in order."""
-    return array.transpose([order.index(axis) for axis in range(array.ndim)])
 
 
 def _spec(x: Order, weight: Order, out: Order) -> jax.lax.ConvDimensionNumbers:
