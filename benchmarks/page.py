@@ -37,8 +37,9 @@ figures come from one run, whose ratios mean more than its times: quote ratios.
 - asg's programs are what its users write: layers of `asg.nn`, `asg.optim`, `asg.train_step`, and
   the defaults of `asg.compile`. PyTorch runs eagerly with fused optimizers, images with channels
   last; `torch_compile` compiles network and loss. JAX is one jitted function with donated state,
-  images with channels last. `numpy` has every buffer made once and derivatives written out; it is
-  the yardstick for memory.
+  images with channels last. PyTensor, which has dense and elementwise workloads, makes one function
+  by Numba. `numpy` has every buffer made once and derivatives written out; it is the yardstick for
+  memory.
 - The workloads are defined in `benchmarks/workloads.py`, the programs are in `benchmarks/peers`.
 """
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from benchmarks.networks import Stack, Transformer
+from benchmarks.networks import Deep, Dense, Elementwise, Relu, Stack, Transformer
 from benchmarks.workload import Step, Workload
 
 
@@ -26,6 +26,14 @@ def images(workload: Workload) -> bool:
 def without_dropout(workload: Workload) -> bool:
     """Workloads whose step draws no random numbers."""
     return not (isinstance(workload.network, Transformer) and workload.network.dropout)
+
+
+def dense(workload: Workload) -> bool:
+    """Workloads of dense layers, and the elementwise one."""
+    network = workload.network
+    if isinstance(network, Stack):
+        return all(isinstance(layer, Dense | Relu) for layer in network.layers)
+    return isinstance(network, Deep | Elementwise)
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,8 @@ PEERS = {
     "torch_nchw": Peer("torch_peer", "torch", {"layout": "contiguous_format"}, images),
     "torch_compile": Peer("torch_peer", "torch", {"compiled": True}),
     "jax": Peer("jax_peer", "jax"),
+    "pytensor": Peer("pytensor_peer", "pytensor", runs=dense),
     "numpy": Peer("numpy_peer", "numpy", runs=without_dropout),
 }
-# Those that are measured when none are named; compiling with torch takes up to a minute a workload.
+# Those that are measured when none are named; torch and PyTensor compile for up to a minute.
 DEFAULT = ("asg_numpy", "asg_jax", "torch", "jax", "numpy")

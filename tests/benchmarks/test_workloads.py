@@ -33,6 +33,15 @@ def test_a_workload_with_dropout_has_no_program_by_hand_and_trains() -> None:
     assert np.isfinite(first_values("asg_numpy", RANDOM)).all()
 
 
+@pytest.mark.slow  # Numba takes seconds for each
+@pytest.mark.parametrize("name", ["mlp", "mlp_small", "mlp_wide", "elemwise", "deep100"])
+def test_pytensor_computes_what_numpy_by_hand_computes(name: str) -> None:
+    pytest.importorskip("pytensor")
+    assert PEERS["pytensor"].runs(workload(name)) and not PEERS["pytensor"].runs(workload("cnn"))
+    expected = first_values("numpy", name)
+    np.testing.assert_allclose(first_values("pytensor", name), expected, rtol=2e-6)
+
+
 def test_every_peer_gets_the_same_weights_and_batches() -> None:
     first, second = workload("lenet", "tiny"), workload("lenet", "tiny")
     for a, b in chain(
