@@ -87,6 +87,7 @@ def test_modules_come_from_the_installed_folder(site: Path) -> None:
     assert all(Path(file).is_relative_to(site) for file in files)
 
 
+@pytest.mark.slow  # the same sources once more, half a minute
 def test_type_checkers_see_full_types(site: Path) -> None:
     # A cache of its own: the one of the checkout knows the same modules under other paths.
     options = ["--cache-dir", str(ROOT / ".mypy_cache" / "wheel")]
