@@ -67,6 +67,7 @@ from asg.state import training_mode as training_mode
 
 _LATE = {
     "Model": "asg.train",
+    "clear_cache": "asg.cache.store",
     "data": "",
     "generate": "asg.generation",
     "generation": "",
@@ -101,5 +102,6 @@ if _TYPE_CHECKING:
     from asg import nn as nn
     from asg import optim as optim
     from asg import train as train
+    from asg.cache.store import clear_cache as clear_cache
     from asg.generation import generate as generate
     from asg.train import Model as Model

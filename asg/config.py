@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
@@ -28,6 +28,11 @@ class Settings:
         blas_kernels: "auto" lets the NumPy backend switch the OpenBLAS of this process, once, to
             its AVX-512 kernels where it has overlooked that the processor has the instructions;
             "library" leaves the choice to OpenBLAS.
+        compile_cache: the folder in which compiled graphs are kept from run to run; "off" keeps
+            none, and "auto" leaves it to the environment variable ASG_COMPILE_CACHE ("off", or a
+            folder), without which it is asg's folder among the caches of the user.
+        compile_cache_bytes: how large the entries there may become together; those that were not
+            used for longest are removed.
     """
 
     verify: Literal["each", "end"] = "each"
@@ -35,6 +40,8 @@ class Settings:
     without: tuple[str, ...] = ()
     threads: int | Literal["auto"] = "auto"
     blas_kernels: Literal["auto", "library"] = "auto"
+    compile_cache: str = "auto"
+    compile_cache_bytes: int = 1 << 29
 
 
 settings = Settings()
@@ -104,14 +111,31 @@ def configure(**changes: Any) -> Iterator[Settings]:
 
 
 def _check(name: str, value: Any) -> None:
-    if name == "threads":
-        is_count = type(value) is int and 1 <= value <= MOST_THREADS
-        if not is_count and value != "auto":
-            raise ConfigError(
-                f"threads={value!r}; give a number from 1 to {MOST_THREADS}, or 'auto'"
-            )
-    elif name == "without":
-        if not isinstance(value, tuple) or not all(isinstance(each, str) for each in value):
-            raise ConfigError(f"without={value!r}; give a tuple of names of passes and rules")
-    elif value not in _CHOICES[name]:
-        raise ConfigError(f"{name}={value!r}; choose one of {_CHOICES[name]}")
+    if name in _CHOICES:
+        if value not in _CHOICES[name]:
+            raise ConfigError(f"{name}={value!r}; choose one of {_CHOICES[name]}")
+        return
+    right, advice = _WANTED[name]
+    if not right(value):
+        raise ConfigError(f"{name}={value!r}; give {advice}")
+
+
+def _is_thread_count(value: Any) -> bool:
+    return value == "auto" or (type(value) is int and 1 <= value <= MOST_THREADS)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+
+
+_WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "threads": (_is_thread_count, f"a number from 1 to {MOST_THREADS}, or 'auto'"),
+    "without": (_are_names, "a tuple of names of passes and rules"),
+    "compile_cache": (
+        lambda value: isinstance(value, str) and bool(value),
+        "the path of a folder as a string, 'auto' or 'off'",
+    ),
+    "compile_cache_bytes": (
+        lambda value: type(value) is int and value >= 0, "a number of bytes, 0 or more",
+    ),
+}  # fmt: skip

@@ -1,11 +1,18 @@
-"""Memory that a NumPy program takes holds NaN in every test: who reads before writing is found."""
+"""What holds in every test.
+
+Memory that a NumPy program takes holds NaN: who reads before writing is found. Nothing that is
+compiled is kept on disk, in processes that tests start neither: passes run, no file is left.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+os.environ["ASG_COMPILE_CACHE"] = "off"
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -14,9 +14,11 @@ from typing import Any
 
 import asg
 from asg.cli.parser import Parser
+from asg.config import settings
 
 DONE = 0
 DESCRIPTION = "Tell what of asg works here, what is missing, and the line that adds it."
+CLEAR = "remove what compiling has left on disk, before anything else"
 
 # For each extra: what it brings, and the distributions, each with the module it is imported as.
 EXTRAS: dict[str, tuple[str, dict[str, str]]] = {
@@ -40,7 +42,10 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         ConfigError: arguments that are not understood.
     """
-    Parser("asg doctor", DESCRIPTION).read(arguments)
+    parser = Parser("asg doctor", DESCRIPTION)
+    parser.add_argument("--clear-cache", action="store_true", help=CLEAR)
+    if parser.read(arguments).clear_cache:
+        print(f"removed {asg.clear_cache()} entries of the compile cache")
     for name, what in (*_basics(), *_tools(), *_extras()):
         print(f"{name:<14} {what}")
     return DONE
@@ -78,13 +83,16 @@ def _jax() -> str:
 
 
 def _tools() -> Iterator[tuple[str, str]]:
-    from asg.data.sources import cache_folder  # not for --help
+    from asg.cache.folder import cache_folder, compile_cache_folder  # not for --help
 
     dot = shutil.which("dot")
     yield "dot", dot or "not there; install Graphviz (https://graphviz.org/download)"
     yield "browser", _browser()
     folder = cache_folder()
     yield "cache", f"{folder} ({_writable(folder)})"
+    compiled = compile_cache_folder()
+    kept = "off" if compiled is None else f"{compiled} ({_writable(compiled)}; {_filled()})"
+    yield "compiled", kept
 
 
 def _browser() -> str:
@@ -101,6 +109,14 @@ def _writable(folder: os.PathLike[str]) -> str:
     while not os.path.exists(place):
         place = os.path.dirname(place)
     return "can be written" if os.access(place, os.W_OK) else "cannot be written; set ASG_CACHE"
+
+
+def _filled() -> str:
+    from asg.cache.store import contents
+
+    entries, size = contents()
+    limit = settings.compile_cache_bytes
+    return f"{entries} entries, {size / 1e6:.1f} of {limit / 1e6:.0f} MB"
 
 
 def _extras() -> Iterator[tuple[str, str]]:

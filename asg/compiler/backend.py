@@ -59,6 +59,14 @@ class Backend(Protocol):
         """
 
 
+@runtime_checkable
+class CacheableBackend(Backend, Protocol):
+    """A backend for which the graphs that passes make may be kept from run to run."""
+
+    def fingerprint(self) -> str:
+        """All that lowering and its own passes depend on, besides graph, sources and processor."""
+
+
 @dataclass(frozen=True)
 class BackendPlan:
     """What a backend tells of a program before it runs.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from asg.compiler.backend import Backend
 from asg.compiler.backend import Executable as BackendExecutable
 from asg.compiler.feed import arrays_in_order
 from asg.compiler.loader import load_backend
+from asg.compiler.signature import Signature
 from asg.config import settings
 from asg.core.convert import as_tensor
 from asg.core.errors import FeedError, OperandError, StateError
@@ -35,12 +37,17 @@ from asg.passes.record import PassRecord
 from asg.passes.specialise import specialise
 
 if TYPE_CHECKING:
+    from asg.compiler.kept import Kept
     from asg.compiler.plan import Plan
     from asg.compiler.profile import Profile
     from asg.compiler.session import Session
 
 Array = Any
 Key = tuple[tuple[int, ...], ...]
+FEWEST_CACHED = 200
+"""Nodes. Smaller graphs are compiled in less time than a file takes to reach the disk."""
+FROM_CACHE = "read from the cache"
+"""The name of the record that stands for passes which an earlier run made."""
 
 
 class Executable:
@@ -48,34 +55,74 @@ class Executable:
 
     Attributes:
         graph: the graph as given.
-        optimized: after the pipeline, still symbolic.
-        records: what every pass did.
-        late_records: what the passes after that did, when sizes were last bound to numbers.
+        signature: inputs and variables of the optimised graph, which its programs take.
+        from_cache: whether compiling found the graph among those of earlier runs
+            (asg/compiler/kept.py); the passes then run when ``optimized`` is first asked for.
+        late_records: what the passes after the pipeline did, when sizes were last bound to
+            numbers: one record named "read from the cache" where they had done it before.
         backend: what runs it.
     """
 
     def __init__(
-        self, graph: Graph, backend: Backend, pipeline: Pipeline, late: Pipeline, debug: bool
+        self,
+        graph: Graph,
+        backend: Backend,
+        pipeline: Pipeline,
+        late: Pipeline,
+        debug: bool,
+        cached: bool = False,
     ) -> None:
-        """Use `asg.compile`; ``late`` runs when sizes have become numbers."""
+        """Use `asg.compile`; ``late`` runs when sizes have become numbers.
+
+        With ``cached`` the passes must be known by their names and those of their rules.
+        """
         self.graph = verify(graph)
         self.backend = backend
-        self._late = late
-        self.records: list[PassRecord] = []
+        self._pipeline, self._late = pipeline, late
+        self._records: list[PassRecord] = []
         self.late_records: list[PassRecord] = []
         self._watched: Any = None
-        if not debug:
-            self.optimized = run_pipeline(pipeline, graph, self.records.append)
-        else:
-            from asg.compiler.debug import check_on_generated, run_watched
-
-            self._watched = run_watched(pipeline, graph, self.records.append)
-            self.optimized = self._watched[-1].after if self._watched else graph
-            check_on_generated(self._watched)
+        self._optimized: Graph | None = None
+        self._kept: Kept | None = None
         self._programs: dict[Key, BackendExecutable] = {}
-        verify(self.optimized, stage="the pipeline")
+        if debug:
+            self._optimized = self._debugged()
+        elif cached and len(graph.nodes) >= FEWEST_CACHED:
+            from asg.compiler.kept import kept_of  # not needed by `import asg`
+
+            self._kept = kept_of(graph, backend, pipeline, late)
+        found = None if self._kept is None else self._kept.signature()
+        self.from_cache = found is not None
+        self.signature = Signature.of(self.optimized) if found is None else found
+        if self._kept is not None and found is None:
+            self._kept.keep_signature(self.signature)
         places = {name: position for position, name in enumerate(graph.output_names)}
         self.result_positions = [(name, places[name]) for name in graph.results]
+
+    @property
+    def optimized(self) -> Graph:
+        """The graph after the pipeline, still symbolic."""
+        if self._optimized is None:
+            records: list[PassRecord] = []
+            optimized = run_pipeline(self._pipeline, self.graph, records.append)
+            verify(optimized, stage="the pipeline")
+            self._records, self._optimized = records, optimized
+        return self._optimized
+
+    @property
+    def records(self) -> list[PassRecord]:
+        """What every pass of the pipeline did."""
+        if self._optimized is None:
+            _ = self.optimized  # runs them
+        return self._records
+
+    def _debugged(self) -> Graph:
+        from asg.compiler.debug import check_on_generated, run_watched
+
+        self._watched = run_watched(self._pipeline, self.graph, self._records.append)
+        optimized: Graph = self._watched[-1].after if self._watched else self.graph
+        check_on_generated(self._watched)
+        return verify(optimized, stage="the pipeline")
 
     def __call__(self, *args: Any, **feeds: Any) -> dict[str, Array]:
         """Results by name, for arrays given by position or by input name.
@@ -119,6 +166,7 @@ class Executable:
         from asg.compiler.debug import DebuggedProgram, run_watched
 
         binding = self._binding(shapes)
+        require_bound(self.optimized, binding)
         self.late_records.clear()
         known = specialise(self.optimized, binding)
         late = run_watched(self._late, known, self.late_records.append)
@@ -128,7 +176,14 @@ class Executable:
     def specialised(self, shapes: Sequence[tuple[int, ...]]) -> Graph:
         """The optimised graph for feeds of these shapes: what the backend compiles."""
         self.late_records.clear()
-        return self.with_sizes(shapes, self.late_records.append)
+        binding = self._binding(shapes)
+        found = self._read(binding)
+        if found is not None:
+            return found
+        made = self._with_numbers(binding, self.late_records.append)
+        if self._kept is not None:
+            self._kept.keep_program_graph(binding, made)
+        return made
 
     def with_sizes(
         self,
@@ -136,15 +191,27 @@ class Executable:
         after_each: Callable[[PassRecord], object] | None = None,
     ) -> Graph:
         """`specialised` without a trace in ``late_records``; ``after_each`` sees the records."""
-        known = specialise(self.optimized, self._binding(shapes))
-        return run_pipeline(self._late, known, after_each)
+        return self._with_numbers(self._binding(shapes), after_each)
+
+    def _with_numbers(
+        self, binding: Mapping[str, int], after_each: Callable[[PassRecord], object] | None
+    ) -> Graph:
+        require_bound(self.optimized, binding)
+        return run_pipeline(self._late, specialise(self.optimized, binding), after_each)
+
+    def _read(self, binding: Mapping[str, int]) -> Graph | None:
+        """From the cache, which tells so in ``late_records``."""
+        start = perf_counter()
+        found = None if self._kept is None else self._kept.program_graph(binding)
+        if found is not None:
+            seconds = perf_counter() - start
+            self.late_records.append(PassRecord(FROM_CACHE, self.graph, found, seconds))
+        return found
 
     def _binding(self, shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
         feeds = self.graph.feeds
         types = [tensor.type for tensor in feeds.values()]
-        binding = bind_dims(list(feeds), types, shapes, self.graph.checks)
-        require_bound(self.optimized, binding)
-        return binding
+        return bind_dims(list(feeds), types, shapes, self.graph.checks)
 
     def plan(self, **sizes: int) -> Plan:
         """How it would run with these numbers for its symbolic sizes: memory, FLOPs, bytes moved.
@@ -240,7 +307,7 @@ def compile(
     checked = settings.debug if debug is None else debug
     if pipeline is not None:
         return Executable(graph, target, pipeline, (lower_for(target),), checked)
-    return Executable(graph, target, *default_passes(target), checked)
+    return Executable(graph, target, *default_passes(target), checked, cached=True)
 
 
 def default_passes(target: Backend) -> tuple[Pipeline, Pipeline]:

@@ -36,21 +36,22 @@ class Session:
         self, executable: Executable, store: dict[str, Array], own: dict[str, Array]
     ) -> None:
         """Use `Executable.start` or `Session.attach`; ``own`` (metrics, data) is of this alone."""
-        graph = executable.optimized  # its signature is what the programs take
+        signature = executable.signature  # what the programs take
         self.executable = executable
         self._store, self._own = store, own
-        slots = graph.state
-        names = [graph.input_names[slot.input] for slot in slots]
+        slots = signature.state
+        names = [signature.input_names[slot.input] for slot in slots]
         self._places = [(own if name in own else store, name) for name in names]
         self._written = [
             (*place, slot.output)
             for place, slot in zip(self._places, slots, strict=True)
             if slot.output is not None
         ]
-        feeds = iter(range(len(graph.feeds)))
-        states = iter(range(len(graph.feeds), len(graph.inputs)))
+        count = len(signature.input_names)
+        feeds = iter(range(count - len(slots)))
+        states = iter(range(count - len(slots), count))
         held = {slot.input for slot in slots}
-        self._order = [next(states if i in held else feeds) for i in range(len(graph.inputs))]
+        self._order = [next(states if i in held else feeds) for i in range(count)]
         self._results = executable.result_positions
         self._programs: dict[Key, BackendExecutable] = {}
         self._first: dict[str, Executable | None] = {}
@@ -110,7 +111,7 @@ class Session:
         program = self.program(*(tuple(array.shape) for array in arrays))
         kept = [np.array(store[name]) for store, name in self._places]
         values = arrays + [array.copy() for array in kept]
-        slots = self.executable.optimized.state
+        slots = self.executable.signature.state
         next_state = {slot.input: slot.output for slot in slots if slot.output is not None}
         try:
             inputs = [values[position] for position in self._order]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import sys
 import tarfile
 import zipfile
 import zlib
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from asg.cache.folder import cache_folder
 from asg.core.errors import FileError, MissingLibrary
 
 DAMAGED = (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile)
@@ -35,17 +35,6 @@ class Remote:
     def file(self) -> str:
         """Its name in the folder."""
         return PurePosixPath(self.url).name
-
-
-def cache_folder() -> Path:
-    """$ASG_CACHE, or asg's folder among the caches of the platform."""
-    if given := os.environ.get("ASG_CACHE"):
-        return Path(given)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"), "asg")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "asg"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "asg")
 
 
 def folders(name: str, root: Any = None) -> list[Path]:

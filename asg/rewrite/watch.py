@@ -67,6 +67,11 @@ def watched(limit: int | None = None) -> Iterator[Watch]:
         _watch.reset(token)
 
 
+def is_watched() -> bool:
+    """True inside `watched`: what passes do is of interest, not only what they make."""
+    return _watch.get() is not None
+
+
 def may_replace() -> bool:
     """False when the limit is reached: leave everything as it is."""
     watch = _watch.get()

@@ -89,6 +89,10 @@ class JaxBackend:
             keep_freed_memory()
         return compile_graph(graph, self.matmul_precision)
 
+    def fingerprint(self) -> str:
+        """The ops that have kernels, those of plug-ins too."""
+        return ", ".join(sorted(f"{op.__module__}.{op.__qualname__}" for op in KERNELS))
+
     def plan(self, graph: Graph) -> BackendPlan:
         """What XLA tells of the program, which is compiled for it.
 

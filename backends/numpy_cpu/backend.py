@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asg.compiler.backend import BackendPlan
-from asg.config import settings
+from asg.config import settings, thread_count
 from asg.core.graph import Graph
 from asg.core.op import Op
 from asg.core.types import TensorType
@@ -46,6 +46,11 @@ class NumpyBackend:
         if settings.blas_kernels == "auto":
             use_best_kernels()
         return NumpyExecutable(graph)
+
+    def fingerprint(self) -> str:
+        """The ops that have kernels, those of plug-ins too, and the number of threads."""
+        names = sorted(f"{op.__module__}.{op.__qualname__}" for op in {*KERNELS, *VIEWS})
+        return f"{thread_count()} threads; {', '.join(names)}"
 
     def plan(self, graph: Graph) -> BackendPlan:
         """The plan that `compile` follows, exactly, without any of the memory.

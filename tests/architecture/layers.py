@@ -18,18 +18,23 @@ SHARED = frozenset({"asg.config"})
 BESIDE: dict[str, frozenset[str]] = {
     "asg._checkout": frozenset(),
     "asg.config": frozenset({"asg.core"}),  # its errors
-    # Its errors, and files that are written wholly or not at all; data knows no graph.
-    "asg.data": frozenset({"asg.core.errors", "asg.io.atomic"}),
+    # Its errors, and files that are written wholly or not at all; neither knows a graph.
+    "asg.cache": frozenset({"asg.core.errors", "asg.io.atomic"}),
+    "asg.data": frozenset({"asg.cache", "asg.core.errors", "asg.io.atomic"}),
     "asg.backends": frozenset(
         {
             *("asg.core", "asg.ops", "asg.analysis"),
-            *("asg.rewrite", "asg.passes", "asg.compiler.backend"),
+            *("asg.rewrite", "asg.passes", "asg.compiler.backend", "asg.cache"),
         }
     ),
     "asg.visualizer": frozenset({"asg.describe", "asg.core.errors", "asg.io.atomic"}),
 }
-# What a folder may use over and above its row: training reads data sets and writes its results.
-ALSO = {"asg.train": frozenset({"asg.data", "asg.io"})}
+# What a folder may use over and above its row: training reads data sets and writes its results,
+# and what was compiled is kept.
+ALSO = {
+    "asg.train": frozenset({"asg.data", "asg.io"}),
+    "asg.compiler": frozenset({"asg.cache"}),
+}
 
 # A folder that is the face asg has for users of a library, and may name it, too.
 FACES = {"sklearn": "asg.sklearn"}
@@ -59,7 +64,7 @@ def _allowed() -> dict[str, frozenset[str]]:
     for row in ROWS:
         table |= {folder: below | ALSO.get(folder, frozenset()) for folder in row}
         below |= frozenset(row)
-    everything = below | {"asg.data", "asg._checkout", "asg.cli", "asg"}
+    everything = below | {"asg.cache", "asg.data", "asg._checkout", "asg.cli", "asg"}
     return table | dict.fromkeys(("asg.cli", "asg.sklearn", "asg"), everything)
 
 

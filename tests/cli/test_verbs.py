@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import asg
+from asg.cache.store import write_entry
 from asg.cli import doctor
 from asg.cli.main import COMMANDS, main
 from asg.data import load
@@ -206,6 +207,22 @@ def test_doctor_tells_what_is_there_and_how_to_add_the_rest(
     assert lines["dot"].startswith("not there; install Graphviz")
     for extra in doctor.EXTRAS:
         assert lines[f"[{extra}]"].endswith(f"pip install 'asg-compiler[{extra}]'")
+
+
+def test_doctor_tells_of_the_compile_cache_and_clears_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def line() -> str:
+        lines = said(capsys, "doctor")
+        return next(each for each in lines if each.startswith("compiled")).split(maxsplit=1)[1]
+
+    assert line() == "off"
+    with asg.configure(compile_cache=str(tmp_path)):
+        write_entry("0" * 64, bytes(99_923))
+        assert line() == f"{tmp_path} (can be written; 1 entries, 0.1 of 537 MB)"
+        first, *_ = said(capsys, "doctor", "--clear-cache")
+        assert first == "removed 1 entries of the compile cache"
+        assert "0 entries, 0.0 of" in line()
 
 
 def test_doctor_knows_the_extras_of_the_package() -> None:

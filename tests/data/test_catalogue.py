@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from asg import data
+from asg.cache.folder import cache_folder
 from asg.core.errors import AsgError, FileError, MissingLibrary, OperandError, UnknownName
-from asg.data import sources
 from asg.data.idx import read_idx
 
 RANDOM = np.random.default_rng(0)
@@ -341,7 +341,7 @@ def test_the_cache_is_where_the_platform_keeps_them(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.platform", platform)
-    assert sources.cache_folder().as_posix().endswith(end)
+    assert cache_folder().as_posix().endswith(end)
 
 
 WRONG: list[tuple[Callable[[], Any], type[AsgError], str]] = [

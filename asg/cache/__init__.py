@@ -1,0 +1,1 @@
+"""Files that spare work: entries on disk under keys, which may be lost at any time."""

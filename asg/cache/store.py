@@ -1,0 +1,146 @@
+"""Entries on disk: found by key, checked when read, written atomically, the oldest removed first.
+
+An entry is a file that begins with a line of its own checksum. Any number of processes may read
+and write: a file appears whole or not at all, and equal keys mean equal contents. What cannot be
+read is as good as missing, and what cannot be written is left out, both with a line in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from hashlib import sha256
+from pathlib import Path
+
+from asg.cache.folder import compile_cache_folder
+from asg.config import settings
+from asg.core.errors import FileError
+
+LOG = logging.getLogger("asg.cache")
+SUFFIX = ".entry"
+_HEADER = b"asg cache 1 "
+_HEADER_BYTES = len(_HEADER) + 64 + 1
+ABANDONED = 3600.0
+"""Seconds after which a temporary file belongs to a writer that was killed."""
+
+
+def read_entry(key: str) -> bytes | None:
+    """The content stored under ``key``; None when there is none, or it is damaged."""
+    path = _path_of(key)
+    if path is None:
+        return None
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        LOG.warning("cannot read the cache: %s", error)
+        return None
+    content = raw[_HEADER_BYTES:]
+    if raw[:_HEADER_BYTES] != _header(content):
+        report_damage(key, "its checksum is another one")
+        return None
+    _touch(path)
+    return content
+
+
+def report_damage(key: str, reason: str) -> None:
+    """Tell that an entry is of no use; the next `write_entry` replaces it."""
+    LOG.warning("entry %s of the cache is damaged (%s) and is made anew", key[:16], reason)
+
+
+def write_entry(key: str, content: bytes) -> None:
+    """Store ``content`` under ``key``, then remove the oldest entries beyond the limit."""
+    path = _path_of(key)
+    if path is None or len(content) > settings.compile_cache_bytes:
+        return
+    from asg.io.atomic import make_folder, write_bytes  # when there is something to write
+
+    try:
+        make_folder(path.parent)
+        write_bytes(path, _header(content) + content)
+    except FileError as error:
+        LOG.warning("cannot write the cache: %s; asg.configure(compile_cache='off')", error)
+        return
+    remove_oldest(path.parent, settings.compile_cache_bytes)
+
+
+def remove_oldest(folder: Path, limit: int) -> None:
+    """Remove the entries that were not used for longest until ``limit`` bytes are left."""
+    found = sorted(_entries(folder))
+    total = sum(size for _, size, _ in found)
+    for _, size, path in found:
+        if total <= limit:
+            return
+        _remove(path)
+        total -= size
+
+
+def clear_cache() -> int:
+    """Remove everything that compiling has left on disk; how many files there were.
+
+    Programs that run go on: an entry that is missing is made again. Files that asg did not write
+    stay.
+
+    >>> import asg, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, asg.configure(compile_cache=folder):
+    ...     write_entry("0" * 64, b"anything")
+    ...     clear_cache(), read_entry("0" * 64)
+    (1, None)
+    """
+    folder = compile_cache_folder()
+    if folder is None:
+        return 0
+    entries = [path for _, _, path in _entries(folder)]
+    for path in entries:
+        _remove(path)
+    return len(entries)
+
+
+def contents() -> tuple[int, int]:
+    """How many entries there are, and their bytes together."""
+    folder = compile_cache_folder()
+    sizes = [] if folder is None else [size for _, size, _ in _entries(folder)]
+    return len(sizes), sum(sizes)
+
+
+def _path_of(key: str) -> Path | None:
+    folder = compile_cache_folder()
+    return None if folder is None else folder / f"{key}{SUFFIX}"
+
+
+def _header(content: bytes) -> bytes:
+    return _HEADER + sha256(content).hexdigest().encode() + b"\n"
+
+
+def _touch(path: Path) -> None:
+    """Note that the entry was of use; a folder that may only be read keeps its order."""
+    try:
+        os.utime(path)
+    except OSError:
+        LOG.debug("cannot touch %s", path)
+
+
+def _entries(folder: Path) -> list[tuple[float, int, Path]]:
+    """Last use, bytes and path of every entry; what killed writers left behind goes at once."""
+    found: list[tuple[float, int, Path]] = []
+    if not folder.is_dir():
+        return found
+    for entry in os.scandir(folder):
+        try:
+            facts = entry.stat()
+        except FileNotFoundError:
+            continue  # another process has removed it
+        if entry.name.endswith(SUFFIX):
+            found.append((facts.st_mtime, facts.st_size, Path(entry.path)))
+        elif f"{SUFFIX}." in entry.name and facts.st_mtime < time.time() - ABANDONED:
+            _remove(Path(entry.path))
+    return found
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        LOG.warning("cannot remove %s: %s", path, error.strerror)
