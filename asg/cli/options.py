@@ -9,16 +9,14 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any
 
+from asg.cli.option_table import long_names, options, section_words, short_names
 from asg.core.errors import ConfigError
-from asg.train.config import CHOICES, SHORT, TrainConfig
-from asg.train.problem import closest, option_name
-from asg.train.sections import Choice
 
 if "NO_COLOR" in os.environ:  # tyro itself looks at the terminal only
     os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
@@ -26,7 +24,6 @@ import tyro
 
 _NOT_GIVEN = "(not given)"  # compared by identity, so that the user may write this very text
 _SECTION = "_section"
-_NAMES = {dotted: short for short, dotted in SHORT.items()}
 # Options that are no keys of a configuration: what stands for the value, and the help.
 OTHERS = {
     "config": ("FILE", "YAML file with any of these settings; options override it"),
@@ -38,23 +35,17 @@ OTHERS = {
 }
 
 
-@dataclass(frozen=True)
-class Option:
-    """One setting as an option.
+class _Texts(tuple[str, ...]):
+    """The values of one option; a class, since tyro loads more to check ``tuple[str, ...]``."""
 
-    Attributes:
-        name: dotted, or short where there is a short name.
-        is_list: whether it takes several values.
-        placeholder: what stands for the value in the help.
-        help: one sentence.
-        default: in words.
-    """
 
-    name: str
-    is_list: bool
-    placeholder: str
-    help: str
-    default: str
+_SEVERAL = Annotated[
+    _Texts,
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*", metavar="", instance_from_str=_Texts, str_from_instance=list,
+        is_instance=lambda value: isinstance(value, _Texts),
+    ),
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,7 +69,7 @@ class Given:
     @property
     def told(self) -> dict[str, Any]:
         """The settings by the names that are shown."""
-        return {_NAMES.get(key, key): value for key, value in self.settings.items()}
+        return {long_names().get(key, key): value for key, value in self.settings.items()}
 
 
 def parse_options(arguments: Sequence[str], prog: str, description: str) -> Given:
@@ -93,7 +84,7 @@ def parse_options(arguments: Sequence[str], prog: str, description: str) -> Give
         with redirect_stderr(complaint):
             found, unknown = tyro.cli(
                 _options_class(description), args=arguments, prog=prog, description=description,
-                return_unknown_args=True,
+                return_unknown_args=True, config=(tyro.conf.HelptextFromCommentsOff,),
             )  # fmt: skip
     except SystemExit as stop:
         if stop.code == 0:
@@ -101,77 +92,20 @@ def parse_options(arguments: Sequence[str], prog: str, description: str) -> Give
         raise ConfigError(_without_value(arguments, complaint.getvalue())) from None
     if unknown:
         raise ConfigError(_unknown(unknown[0], prog))
+    from asg.train.problem import option_name  # not for --help
+
     given = dict(_given(found, ""))
     others = {name: given.pop(name) for name in OTHERS if name in given}
-    labels = {SHORT.get(name, name): option_name(name) for name in given}
-    return Given({SHORT.get(name, name): value for name, value in given.items()}, labels, **others)
+    short = short_names()
+    labels = {short.get(name, name): option_name(name) for name in given}
+    return Given({short.get(name, name): value for name, value in given.items()}, labels, **others)
 
 
 def _shortened(argument: str) -> str:
     """``--training.epochs=3`` as ``--epochs=3``: each setting has one option."""
     name, equals, value = argument.partition("=")
-    short = _NAMES.get(name.removeprefix("--").replace("-", "_"))
+    short = long_names().get(name.removeprefix("--").replace("-", "_"))
     return f"--{short}{equals}{value}" if short and name.startswith("--") else argument
-
-
-def options() -> Iterator[Option]:
-    """All settings, in the order of the configuration."""
-    for name, field_ in TrainConfig.model_fields.items():
-        if name in CHOICES:
-            yield from _options_of_choice(name, CHOICES[name])
-            continue
-        section: Any = field_.annotation
-        inner = getattr(section, "model_fields", None)
-        for key, each in (inner or {name: field_}).items():
-            dotted = f"{name}.{key}" if inner else name
-            yield _option(dotted, each, str(each.description), each.default)
-
-
-def _options_of_choice(name: str, choice: Choice) -> Iterator[Option]:
-    for key in choice.options():
-        if key == choice.key:
-            told = f"kind of {choice.what}: {', '.join(choice.functions)}"
-            dotted = f"{name}.{key}"
-            yield Option(_NAMES.get(dotted, dotted), False, "NAME", told, choice.default)
-            continue
-        owners = choice.owners(key)
-        fields = [choice.section(owner).model_fields[key] for owner in owners]
-        helps = [each.description for each in fields if each.description]
-        defaults = {_shown_default(each.default) for each in fields if not each.is_required()}
-        usual = choice.section(choice.default).model_fields.get(key)
-        first = fields[0] if usual is None else usual
-        told = f"{helps[0] if helps else 'see asg'} ({_listed(owners, choice)})"
-        default = _shown_default(first.default) if len(defaults) == 1 or usual else "depends"
-        yield _option(f"{name}.{key}", first, told, default)
-
-
-def _listed(owners: Sequence[str], choice: Choice) -> str:
-    missing = [name for name in choice.functions if name not in owners]
-    if not missing:
-        return f"every {choice.what}"
-    return ", ".join(owners) if len(missing) >= len(owners) else f"not {', '.join(missing)}"
-
-
-def _option(dotted: str, field_: Any, told: str, default: Any) -> Option:
-    is_list = get_origin(field_.annotation) is tuple
-    return Option(
-        _NAMES.get(dotted, dotted), is_list, _placeholder(field_.annotation), told,
-        _shown_default(default),
-    )  # fmt: skip
-
-
-def _shown_default(default: Any) -> str:
-    if isinstance(default, bool):
-        return str(default).lower()
-    if isinstance(default, tuple):
-        return " ".join(map(str, default)) or "none"
-    return "none" if default is None else str(default)
-
-
-def _placeholder(annotation: Any) -> str:
-    if get_origin(annotation) is tuple:
-        return "[N ...]"
-    return {int: "N", float: "X", bool: "true|false"}.get(annotation, "TEXT")
 
 
 def _options_class(doc: str) -> type[Any]:
@@ -183,12 +117,12 @@ def _options_class(doc: str) -> type[Any]:
             help=option.help, metavar=option.placeholder,
             help_behavior_hint=f"(default: {option.default})",
         )  # fmt: skip
-        kind, default = (tuple[str, ...], (_NOT_GIVEN,)) if option.is_list else (str, _NOT_GIVEN)
+        kind, default = (_SEVERAL, _Texts((_NOT_GIVEN,))) if option.is_list else (str, _NOT_GIVEN)
         sections.setdefault(section, []).append((name, Annotated[kind, shown], default))
     fields = sections.pop("")
     for section, inner in sections.items():
         made = dataclasses.make_dataclass(section, inner)
-        made.__doc__ = CHOICES[section].what if section in CHOICES else section
+        made.__doc__ = section_words().get(section, section)
         # A section may be called as an option is: --dataset iris, --dataset.test-fraction 0.3.
         named = Annotated[made, tyro.conf.arg(name=section)]  # type: ignore[valid-type]
         fields.append((f"{section}{_SECTION}", named, dataclasses.field(default_factory=made)))
@@ -202,7 +136,7 @@ def _other_field(name: str) -> Any:
     shown = tyro.conf.arg(help=told, metavar=placeholder, help_behavior_hint="")
     if name != "sweep":
         return (name, Annotated[str, shown], _NOT_GIVEN)
-    several = tyro.conf.UseAppendAction[tuple[str, ...]]
+    several = tyro.conf.UseAppendAction[tuple]  # type: ignore[type-arg]
     return (name, Annotated[several, shown], dataclasses.field(default=()))
 
 
@@ -224,7 +158,7 @@ def setting_names() -> list[str]:
 
 def is_list(key: str) -> bool:
     """Whether the setting of a dotted key takes several values."""
-    name = _NAMES.get(key, key)
+    name = long_names().get(key, key)
     return any(option.is_list for option in options() if option.name == name)
 
 
@@ -232,6 +166,8 @@ def _unknown(token: str, prog: str) -> str:
     name = token.partition("=")[0]
     if not name.startswith("-"):
         return f"unexpected argument {token!r}; options begin with --"
+    from asg.train.problem import closest, option_name
+
     close = closest(name.lstrip("-").replace("-", "_"), [*OTHERS, *setting_names(), "help"])
     if close is None:
         return f"unknown option {name}; {prog} --help lists the options"
@@ -240,6 +176,8 @@ def _unknown(token: str, prog: str) -> str:
 
 def _without_value(arguments: Sequence[str], complaint: str) -> str:
     """The one thing that tyro itself can object to, since every value is text."""
+    from asg.train.problem import option_name
+
     names = {option_name(name) for name in (*OTHERS, *setting_names())}
     for argument, following in pairwise([*arguments, "--"]):
         if argument.replace("_", "-") in names and following.startswith("-"):

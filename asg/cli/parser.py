@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -16,6 +17,10 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str, description: str) -> None:
         """For a command such as ``asg eval``."""
         super().__init__(prog, description=description, allow_abbrev=False)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Like argparse, which however says nothing when the message cannot be written."""
+        (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
         """Raises ConfigError instead of leaving."""

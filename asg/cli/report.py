@@ -127,7 +127,7 @@ def result_lines(history: list[Epoch], epochs: int, seconds: float, why: str) ->
     return [
         *([f"early   {why.replace('val_loss', 'test_loss')}"] if why else []),
         f"{how} {seconds:.1f} s   test {name} {history[-1].test[name]:.4f} "
-        f"(best {best.test[name]:.4f} in epoch {best.epoch})"
+        f"(best {best.test[name]:.4f} in epoch {best.epoch})",
     ]
 
 

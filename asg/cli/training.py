@@ -31,7 +31,6 @@ from asg.train.loop import Fit
 from asg.train.run_folder import CHECKPOINTS, CONFIG, STEP, RunFolder, create_run_folder
 from asg.train.trainer import Training
 
-DESCRIPTION = "Train a network; write its weights, its curves and a picture of its graph."
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 KEPT_CHECKPOINTS = 2
 

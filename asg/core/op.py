@@ -62,15 +62,18 @@ class Op:
     without_kernel: ClassVar[str] = ""
     operands: ClassVar[tuple[str, ...]] = ()
     field_names: ClassVar[tuple[str, ...]] = ()
+    _defaults: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         """Make the subclass a frozen dataclass and register it (``abstract=True``: do not)."""
         super().__init_subclass__(**kwargs)
         if any(not name.startswith("_") for name in cls._own_annotations()):
-            # Only ops with fields of their own: making a dataclass compiles source, and a hundred
-            # of them would be most of the time that `import asg` takes.
-            dataclass(frozen=True, repr=False, eq=False, match_args=False)(cls)
-            cls.field_names = tuple(field.name for field in fields(cls))  # type: ignore[arg-type]
+            # Only ops with fields of their own, and without the methods that a dataclass compiles:
+            # three for each of a hundred ops would be a third of what `import asg` takes.
+            dataclass(init=False, repr=False, eq=False, match_args=False)(cls)
+            found = fields(cls)  # type: ignore[arg-type]
+            cls.field_names = tuple(field.name for field in found)
+            cls._defaults = {f.name: f.default for f in found if f.default is not MISSING}
         if abstract:
             return
         if "name" not in cls.__dict__:
@@ -93,9 +96,48 @@ class Op:
         own = inspect.get_annotations(cls)
         return [name for name, kind in own.items() if "ClassVar" not in str(kind)]
 
+    def __init__(self, *values: Any, **named: Any) -> None:
+        """Attributes in the order of their declaration, or by name.
+
+        Raises:
+            TypeError: an attribute is missing, unknown or given twice.
+        """
+        names = self.field_names
+        if named or len(values) != len(names):
+            values = self._completed(values, named)
+        self.__dict__.update(zip(names, values, strict=True))
+
+    def _completed(self, values: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """The values of all attributes, from those that are given and the defaults."""
+        names = self.field_names
+        given = {**self._defaults, **dict(zip(names, values, strict=False)), **named}
+        overlap = values and not named.keys().isdisjoint(names[: len(values)])
+        if len(given) == len(names) >= len(values) and not overlap:
+            try:
+                return tuple([given[name] for name in names])
+            except KeyError:
+                pass  # one is missing, and there is another that is not known
+        raise TypeError(self._wrong(values, named, given))
+
+    def _wrong(self, values: tuple[Any, ...], named: dict[str, Any], given: dict[str, Any]) -> str:
+        names, title = self.field_names, type(self).__name__
+        if len(values) > len(names):
+            return f"{title} has {len(names)} attributes, {len(values)} values given"
+        unknown = [name for name in named if name not in names]
+        if unknown:
+            return f"{title} has no attribute {unknown[0]!r}, but {', '.join(names) or 'none'}"
+        missing = [name for name in names if name not in given]
+        if missing:
+            return f"{title} needs a value for {', '.join(missing)}"
+        return f"{title} is given {next(n for n in named if n in names[: len(values)])!r} twice"
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
         """Ops never change."""
         raise FrozenInstanceError(f"cannot assign to {name!r} of {self}: ops never change")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Ops never change."""
+        raise FrozenInstanceError(f"cannot delete {name!r} of {self}: ops never change")
 
     def __eq__(self, other: object) -> bool:
         """The same class with equal attributes."""
@@ -196,9 +238,7 @@ class Op:
     @classmethod
     def required_attributes(cls) -> list[str]:
         """Fields without a default."""
-        if not cls.field_names:
-            return []
-        return [field.name for field in fields(cls) if field.default is MISSING]  # type: ignore[arg-type]
+        return [name for name in cls.field_names if name not in cls._defaults]
 
     def operand_name(self, position: int) -> str:
         """Name of the operand at ``position`` as `infer` calls it."""

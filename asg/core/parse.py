@@ -168,11 +168,11 @@ class _Reader:
 
     def _input(self, rest: str, word: str) -> None:
         name, declared = self._declaration(rest)
-        self._placeholder(name, op_class("input")(name, declared.dtype, declared.shape))  # type: ignore[call-arg]
+        self._placeholder(name, op_class("input")(name, declared.dtype, declared.shape))
 
     def _state(self, rest: str, word: str) -> None:
         name, declared = self._declaration(rest)
-        self._placeholder(name, op_class("state")(ParsedCell(name, declared, word)))  # type: ignore[call-arg]
+        self._placeholder(name, op_class("state")(ParsedCell(name, declared, word)))
         self.states[name] = None
 
     def _placeholder(self, name: str, op: Op) -> None:
@@ -248,7 +248,7 @@ class _Reader:
         data = scalar(text)
         if data is None:
             raise TextError(f"{text} is not defined above this line")
-        return op_class("constant")(data)()  # type: ignore[call-arg]
+        return op_class("constant")(data)()
 
 
 def _applied(

@@ -101,12 +101,16 @@ def test_a_run_tells_all_that_it_could_not_write_in_one_line(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
-@pytest.mark.parametrize("command", [["--help"], ["train", "--help"]])
-def test_output_that_goes_nowhere(command: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "buffered"),
+    [(["--help"], True), (["train", "--help"], True), (["eval", "--help"], False)],
+)
+def test_output_that_goes_nowhere(command: list[str], buffered: bool, tmp_path: Path) -> None:
+    variables = {} if buffered else {"PYTHONUNBUFFERED": "1"}
     with open("/dev/full", "w", encoding="ascii") as full:
         done = subprocess.run(
             [sys.executable, "-m", "asg", *command], stdout=full, stderr=subprocess.PIPE,
-            text=True, cwd=tmp_path, env=environment({}), check=False, timeout=300,
+            text=True, cwd=tmp_path, env=environment(variables), check=False, timeout=300,
         )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == "error: cannot write the output: No space left on device\n"

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from asg.cli.main import COMMANDS, main
+from asg.cli.option_table import TABLE
+from asg.cli.options import parse_options
+from asg.cli.settings import table
 from asg.io import load_arrays
 from asg.train.config import configured
 from asg.train.config_file import read_values
@@ -247,22 +250,38 @@ def test_the_help_of_every_command_is_its_own_and_loads_nothing_heavy(tmp_path: 
     code = (
         "import sys\n"
         "from asg.cli.main import COMMANDS, main\n"
-        "for name in sorted(COMMANDS, key=lambda name: name == 'train'):\n"  # which needs pydantic
+        "for name in sorted(COMMANDS, key=lambda name: name == 'train'):\n"  # which needs tyro
         "    try: code = main([name, '--help'])\n"
         "    except SystemExit as stop: code = stop.code\n"
         "    heavy = {'jax', 'sklearn', 'scipy', 'torch', 'matplotlib'} & set(sys.modules)\n"
-        "    if name != 'train': heavy |= {'asg.nn', 'asg.train', 'asg.data'} & set(sys.modules)\n"
-        "    settings = {'pydantic', 'tyro', 'yaml', 'rich'} & set(sys.modules)\n"
-        "    print('checked', name, code, heavy or None, settings and name != 'train' or None)\n"
+        "    heavy |= {'asg.nn', 'asg.train', 'asg.data'} & set(sys.modules)\n"
+        "    heavy |= {'pydantic', 'yaml', 'rich', 'typeguard'} & set(sys.modules)\n"
+        "    if name != 'train': heavy |= {'tyro'} & set(sys.modules)\n"
+        "    print('checked', name, code, heavy or None)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment({}), cwd=tmp_path, capture_output=True,
         text=True, check=True,
     )  # fmt: skip
     checked = [line for line in done.stdout.splitlines() if line.startswith("checked")]
-    expected = [f"checked {name} 0 None None" for name in COMMANDS]
+    expected = [f"checked {name} 0 None" for name in COMMANDS]
     assert sorted(checked) == sorted(expected)
     assert all(f"usage: asg {name}" in done.stdout for name in COMMANDS)
+
+
+def test_the_table_of_options_is_that_of_the_configuration() -> None:
+    assert TABLE.read_text(encoding="utf-8") == table(), (
+        "asg/cli/settings.json is stale: python -m asg.cli.settings asg/cli/settings.json"
+    )
+
+
+def test_several_values_and_options_that_are_repeated() -> None:
+    words = ["--hidden", "3", "4", "--sweep", "seed=1", "--epochs=2", "--sweep", "lr=1,2"]
+    given = parse_options(words, "asg train", "")
+    assert given.settings == {"model.hidden": ("3", "4"), "training.epochs": "2"}
+    assert given.labels == {"model.hidden": "--hidden", "training.epochs": "--epochs"}
+    assert given.sweep == ("seed=1", "lr=1,2")
+    assert parse_options(["--hidden"], "asg train", "").settings == {"model.hidden": ()}
 
 
 def test_the_help_of_train_names_every_option_with_its_default(

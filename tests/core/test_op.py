@@ -57,6 +57,36 @@ def test_ops_are_values() -> None:
         scale(3.0).factor = 4.0
 
 
+@pytest.mark.parametrize(
+    ("values", "named", "told"),
+    [
+        ((1.0, (), 3), {}, "has 2 attributes, 3 values given"),
+        ((1.0,), {"factor": 2.0}, "is given 'factor' twice"),
+        ((1.0,), {"axis": 2}, "has no attribute 'axis', but factor, axes"),
+        ((), {"axes": (1,), "axis": 2}, "has no attribute 'axis', but factor, axes"),
+    ],
+)
+def test_attributes_that_do_not_fit(
+    values: tuple[Any, ...], named: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(TypeError, match=told):
+        scale_class()(*values, **named)
+
+
+def test_an_attribute_without_default_is_asked_for() -> None:
+    with pytest.raises(TypeError, match="Input needs a value for dtype, shape"):
+        op_class("input")("x")
+    with pytest.raises(TypeError, match=r"Input needs a value for dtype$"):
+        op_class("input")("x", shape=())
+
+
+def test_attributes_by_place_and_by_name() -> None:
+    scale = scale_class()
+    assert scale(3.0, (1,)) == scale(axes=(1,), factor=3.0) == scale(3.0, axes=(1,))
+    with pytest.raises(FrozenInstanceError):
+        del scale(3.0).factor
+
+
 def test_an_abstract_class_is_not_registered() -> None:
     class FamilyForTest(Op, abstract=True):
         category: ClassVar[str] = "reduce"
