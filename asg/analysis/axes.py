@@ -24,6 +24,7 @@ from asg.ops.index import ScatterAdd, Take, TakeAlongAxis
 from asg.ops.join import Concat, Flip, Pad
 from asg.ops.leaf import Constant, Full
 from asg.ops.linalg import Matmul
+from asg.ops.loss import CrossEntropy, CrossEntropyAndSlope
 from asg.ops.reduce import (
     AllTrue,
     AnyTrue,
@@ -55,12 +56,13 @@ class Axes(NamedTuple):
     """Labels of every axis, None for an axis that must stay in one piece.
 
     No label stands twice in one operand or result. An operand without a label is the same for all
-    places along it.
+    places along it. ``others`` are those of further results, of ops that sum nothing.
     """
 
     operands: tuple[Labels, ...]
     result: Labels
     summed: frozenset[Hashable] = frozenset()
+    others: tuple[Labels, ...] = ()
 
 
 Rule = Callable[[Any, Node], Axes]
@@ -68,12 +70,12 @@ RULES: dict[type[Op], Rule] = {}
 
 
 def axes_of(node: Node) -> Axes | None:
-    """The labels of a node with one result; None when nothing is known about its op.
+    """The labels of a node; None when nothing is known about its op.
 
     >>> import asg
     >>> x, w = asg.input("x", (8, 3)), asg.input("w", (3, 2))
     >>> axes_of((x @ w).node)
-    Axes(operands=(('i', 'k'), ('k', 'j')), result=('i', 'j'), summed=frozenset({'k'}))
+    Axes(operands=(('i', 'k'), ('k', 'j')), result=('i', 'j'), summed=frozenset({'k'}), others=())
     """
     if node.op.broadcasts:
         return _elementwise(node.op, node)
@@ -141,6 +143,13 @@ def _flip(op: Flip, node: Node) -> Axes:
 def _tie_share(op: TieShare, node: Node) -> Axes:
     labels = _kept(node.output.ndim, op.axis)
     return Axes((labels, labels), labels)
+
+
+@rule(CrossEntropy, CrossEntropyAndSlope)
+def _loss(op: Any, node: Node) -> Axes:
+    labels = _kept(node.inputs[0].ndim, (op.axis,))
+    rows = tuple(axis for axis in labels if axis is not None)
+    return Axes((labels, rows), rows, others=(labels,) * (len(node.outputs) - 1))
 
 
 # -- reductions and products --------------------------------------------------------------------

@@ -218,14 +218,17 @@ def _decide_by_labels(node: Node, places: list[Place], shards: int) -> Decision 
     if label is None:
         return None
     operands = tuple(_place_of(label, labels) for labels in axes.operands)
-    result = _place_of(label, axes.result)
-    if result == WHOLE:
-        if label not in axes.summed or not _adds_up(node.output):
+    results = tuple(_place_of(label, labels) for labels in (axes.result, *axes.others))
+    if results[0] == WHOLE:
+        if label not in axes.summed or not _adds_up(node.outputs[0]):
             return None
-        result = SUM
-    pairs = [*zip(node.inputs, operands, strict=True), (node.output, result)]
+        results = (SUM,)
+    pairs = [
+        *zip(node.inputs, operands, strict=True),
+        *zip(node.outputs, results, strict=True),
+    ]
     fits = all(divides(shards, t.shape[p]) for t, p in pairs if isinstance(p, int))
-    return Decision(operands, (result,)) if fits else None
+    return Decision(operands, results) if fits else None
 
 
 def _common_label(axes: Axes, places: list[Place]) -> Hashable | None:

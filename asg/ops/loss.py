@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asg.core.convert import as_tensor
-from asg.core.dtype import int32
+from asg.core.dtype import float32, int32
 from asg.core.errors import OperandError
 from asg.core.op import Op
 from asg.core.registry import public
@@ -49,20 +49,15 @@ Tensors = tuple[Tensor, ...]
 _OUTSIDE = 2**31 - 1
 
 
-class CrossEntropy(Op):
-    """``y = -log softmax(logits)[target]`` along ``axis``, for integer targets.
-
-    With ``label_smoothing`` s, ``(1 - s) * that + s * mean(-log softmax(logits))``. Examples whose
-    target is ``ignore_index`` have loss 0. Any other target outside ``0 <= target < classes``
-    (negative ones too) gives NaN, as loss and as gradient: a wrong label must not go unseen.
-    """
+class _OfLabels(Op, abstract=True):
+    """What the two ops below share: logits along ``axis`` against integer labels."""
 
     axis: int
     label_smoothing: float = 0.0
     ignore_index: int | None = None
     category: ClassVar[str] = "loss"
 
-    def infer(self, logits: TensorType, target: TensorType) -> TensorType:
+    def _losses(self, logits: TensorType, target: TensorType) -> TensorType:
         logits.require_float("logits")
         target.require_integer("target")
         require_elements(logits, (self.axis,), self.name)
@@ -73,15 +68,13 @@ class CrossEntropy(Op):
         require_exact_shape("target", target, wanted, reason)
         return logits.with_shape(wanted)
 
-    def decompose(self, logits: Tensor, target: Tensor) -> Tensor:
-        target = respelled(target, without_axis(logits.shape, self.axis))
-        log_probability = log_softmax(widened(logits), self.axis)
+    def _loss(self, log_probability: Tensor, target: Tensor) -> Tensor:
         index = expand_dims(self._index(target), self.axis)
         loss = -squeeze(take_along_axis(log_probability, index, self.axis), self.axis)
         if self.label_smoothing:
             spread = -log_probability.mean(self.axis)
             loss = loss * (1.0 - self.label_smoothing) + spread * self.label_smoothing
-        return without_ignored(loss, target, self.ignore_index).astype(logits.dtype)
+        return without_ignored(loss, target, self.ignore_index)
 
     def _index(self, target: Tensor) -> Tensor:
         """Targets as places to take from: ignored ones somewhere, negative ones nowhere.
@@ -93,22 +86,85 @@ class CrossEntropy(Op):
             target = where(equal(target, self.ignore_index), 0, target)
         return where(less(target, 0), _OUTSIDE, target) if target.dtype.is_signed else target
 
+    def _only_counted(self, rows: Tensor, loss: Tensor, target: Tensor) -> Tensor:
+        """NaN in rows whose loss is NaN, zeros in those that are ignored."""
+        spoilt = rows * expand_dims(where(isnan(loss), float("nan"), 1.0).astype(rows.dtype),
+                                    self.axis)  # fmt: skip
+        if self.ignore_index is None:
+            return spoilt
+        return where(expand_dims(equal(target, self.ignore_index), self.axis), 0.0, spoilt)
+
+
+class CrossEntropy(_OfLabels):
+    """``y = -log softmax(logits)[target]`` along ``axis``, for integer targets.
+
+    With ``label_smoothing`` s, ``(1 - s) * that + s * mean(-log softmax(logits))``. Examples whose
+    target is ``ignore_index`` have loss 0. Any other target outside ``0 <= target < classes``
+    (negative ones too) gives NaN, as loss and as gradient: a wrong label must not go unseen.
+    """
+
+    def infer(self, logits: TensorType, target: TensorType) -> TensorType:
+        return self._losses(logits, target)
+
+    def decompose(self, logits: Tensor, target: Tensor) -> Tensor:
+        target = respelled(target, without_axis(logits.shape, self.axis))
+        log_probability = log_softmax(widened(logits), self.axis)
+        return self._loss(log_probability, target).astype(logits.dtype)
+
+    def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
+        return [lambda: self._by_logits(*inputs, *cotangents), None]
+
+    def _by_logits(self, logits: Tensor, target: Tensor, pull: Tensor) -> Tensor:
+        both = CrossEntropyAndSlope(self.axis, self.label_smoothing, self.ignore_index)
+        _, slope = both.apply(logits, target)
+        counted = without_ignored(pull, target, self.ignore_index).astype(slope.dtype)
+        return (slope * expand_dims(counted, self.axis)).astype(logits.dtype)
+
+
+class CrossEntropyAndSlope(_OfLabels):
+    """`CrossEntropy`, and its derivative ``softmax(logits) - smoothed one-hot`` by the logits.
+
+    The derivative of an ignored example is 0, of one whose label is no class NaN; for 16-bit logits
+    it is float32. Both together cost hardly more than the loss alone.
+    """
+
+    def infer(self, logits: TensorType, target: TensorType) -> tuple[TensorType, TensorType]:
+        losses = self._losses(logits, target)
+        wide = float32 if logits.dtype.itemsize == 2 else logits.dtype
+        return losses, logits.with_dtype(wide)
+
+    def decompose(self, logits: Tensor, target: Tensor) -> Tensors:
+        target = respelled(target, without_axis(logits.shape, self.axis))
+        log_probability = log_softmax(widened(logits), self.axis)
+        loss = self._loss(log_probability, target)
+        off = exp(log_probability) - self._wanted(log_probability, target)
+        return loss.astype(logits.dtype), self._only_counted(off, loss, target)
+
+    def _wanted(self, like: Tensor, target: Tensor) -> Tensor:
+        """The smoothed one-hot target."""
+        index = self._index(target)
+        hit = equal(iota(like.shape, self.axis, index.dtype), expand_dims(index, self.axis))
+        wanted = hit.astype(like.dtype)
+        if not self.label_smoothing:
+            return wanted
+        spread = self.label_smoothing / element_count(like, (self.axis,), like.dtype)
+        return wanted * (1.0 - self.label_smoothing) + spread
+
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
         return [lambda: self._by_logits(*inputs, *outputs, *cotangents), None]
 
-    def _by_logits(self, logits: Tensor, target: Tensor, loss: Tensor, pull: Tensor) -> Tensor:
-        """``(softmax(logits) - smoothed one-hot) * cotangent``."""
-        wide, index = widened(logits), self._index(target)
-        scale = where(isnan(loss), loss, without_ignored(pull, target, self.ignore_index)).astype(
-            wide.dtype
-        )
-        hit = equal(iota(logits.shape, self.axis, index.dtype), expand_dims(index, self.axis))
-        wanted = hit.astype(wide.dtype)
-        if self.label_smoothing:
-            spread = self.label_smoothing / element_count(wide, (self.axis,), wide.dtype)
-            wanted = wanted * (1.0 - self.label_smoothing) + spread
-        probability = exp(log_softmax(wide, self.axis))
-        return ((probability - wanted) * expand_dims(scale, self.axis)).astype(logits.dtype)
+    def _by_logits(
+        self, logits: Tensor, target: Tensor, loss: Tensor, slope: Tensor, *pulls: Tensor
+    ) -> Tensor:
+        """``slope * pull + p * (q - sum(p * q))``: q is the pull on the slope, p the softmax."""
+        target = respelled(target, loss.shape)
+        pull, by_slope = pulls
+        probability = exp(log_softmax(widened(logits), self.axis))
+        weighted = probability * by_slope
+        bend = weighted - probability * weighted.sum(self.axis, keepdims=True)
+        counted = without_ignored(pull, target, self.ignore_index).astype(slope.dtype)
+        by_loss = slope * expand_dims(counted, self.axis)
+        return (by_loss + self._only_counted(bend, loss, target)).astype(logits.dtype)
 
 
 class WeightedCrossEntropy(Op):

@@ -14,7 +14,7 @@ from asg.core.node import Node
 from asg.core.origin import derive
 from asg.core.region import map_bodies
 from asg.core.tensor import Tensor
-from asg.ops.leaf import Constant, Full, Iota
+from asg.ops.leaf import Constant, Full, Iota, full
 from asg.rewrite.rule import RuleHit
 from asg.rewrite.watch import may_replace, note_replacement, watched
 
@@ -32,7 +32,10 @@ class Fold:
     name: str = "fold"
 
     def __call__(self, graph: Graph, log: list[RuleHit]) -> Graph:
-        """Replace every constant-only value that something else uses by its number."""
+        """Replace every constant-only value that something else uses by its number.
+
+        An array whose elements are all alike becomes a `Full`, which is read as a scalar is.
+        """
         graph = map_bodies(graph, lambda body: self(body, log))
         constant = _constant_nodes(graph)
         wanted = _frontier(graph, constant)
@@ -60,8 +63,17 @@ def _constant(node: Node, output: Tensor, values: dict[Tensor, Any]) -> Tensor:
     if output not in values:
         return output
     with derive("rule", "fold", (node.lineage,), node.origin):
-        array = np.asarray(values[output], dtype=output.dtype.numpy)
-        return Constant(ArrayData(np.array(array, order="C").reshape(output.shape)))()
+        array = np.array(values[output], output.dtype.numpy, order="C").reshape(output.shape)
+        if array.ndim and _alike(array):
+            return full(output.shape, array.flat[0].item(), output.dtype)
+        return Constant(ArrayData(array))()
+
+
+def _alike(array: np.ndarray[Any, Any]) -> bool:
+    """Whether every element has the same bits; NaN, which equals nothing, does not count."""
+    if not array.size or array.flat[0] != array.flat[0]:
+        return False
+    return bool(array.tobytes() == array.flat[0].tobytes() * array.size)
 
 
 def _constant_nodes(graph: Graph) -> set[Node]:

@@ -10,6 +10,8 @@ from asg.core.tensor import Tensor
 from asg.ops.activation import LogSoftmax, Softmax, Softplus
 from asg.ops.elementwise import Add, Subtract
 from asg.ops.elementwise_unary import Exp, Expm1, Log, Log1p, Negative, Sigmoid
+from asg.ops.likelihoods import NllLoss
+from asg.ops.loss import CrossEntropy
 from asg.ops.reduce import Sum
 from asg.ops.statistics import LogSumExp
 from asg.rewrite.rule import Rule, node_rule, rule
@@ -69,6 +71,24 @@ def log_of_sum_of_exp(node: Node) -> Tensor | None:
     return LogSumExp(total.op.axis, total.op.keepdims)(powers.inputs[0])
 
 
+@node_rule(NllLoss, numerics="reassociating")
+def nll_of_log_softmax(node: Node) -> Tensor | None:
+    """nll_loss(log_softmax(x), t) -> cross_entropy(x, t), for losses without weights of classes
+
+    Also of log(softmax(x)).
+    """
+    if not isinstance(node.op, NllLoss) or len(node.inputs) != 2:
+        return None
+    source = node.inputs[0].node
+    wanted: type[LogSoftmax | Softmax] = LogSoftmax
+    if isinstance(source.op, Log):
+        source, wanted = source.inputs[0].node, Softmax
+    if not isinstance(source.op, wanted) or source.op.axis != node.op.axis:
+        return None
+    loss = CrossEntropy(node.op.axis, 0.0, node.op.ignore_index)
+    return loss(source.inputs[0], node.inputs[1])
+
+
 STABILISING: tuple[Rule, ...] = (
     log_of_softmax,
     log_of_one_plus_exp,
@@ -78,6 +98,7 @@ STABILISING: tuple[Rule, ...] = (
     log_of_sigmoid,
     one_minus_sigmoid,
     log_of_sum_of_exp,
+    nll_of_log_softmax,
 )
 
 

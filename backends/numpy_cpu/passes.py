@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from asg.passes.fuse import Fuse
-from asg.passes.pipeline import Pipeline, RulePass
+from asg.passes.pipeline import FunctionPass, Pipeline, RulePass
 from asg.passes.shard import Shard
 
+from .join_losses import join_losses
 from .join_updates import JoinUpdates
 from .rules import RULES
 
@@ -14,6 +15,7 @@ SMALLEST_FUSED = 65536
 
 PASSES: Pipeline = (
     RulePass("numpy_rules", RULES),
+    FunctionPass("join_losses", join_losses),
     Shard(),
     JoinUpdates(),
     Fuse(SMALLEST_FUSED),

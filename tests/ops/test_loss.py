@@ -146,13 +146,41 @@ def test_the_gradient_is_softmax_minus_one_hot(backend: str) -> None:
 
 
 def test_the_exponentials_are_computed_once() -> None:
-    """Forward and backward share the log-softmax, so a step takes it once."""
+    """Forward and backward share the log-softmax, and NumPy's kernel for both."""
     logits, target = asg.input("logits", ("batch", 4)), asg.input("target", ("batch",), "int32")
     loss = asg.cross_entropy(logits, target)
-    graph = asg.Graph(loss=loss, gradient=asg.grad(loss, logits)).optimize("numpy")
-    names = [node.op.name for node in graph.nodes]
-    assert names.count("log_softmax") == 1
-    assert names.count("exp") == 1
+    graph = asg.Graph(loss=loss, gradient=asg.grad(loss, logits))
+    names = [node.op.name for node in graph.optimize("jax").nodes]
+    assert names.count("log_softmax") + names.count("log") == 1
+    program: Any = asg.compile(graph).start().program((5, 4), (5,))
+    names = [node.op.name for node in program.graph.nodes]
+    assert names.count("cross_entropy_and_slope") == 1
+    assert not {"cross_entropy", "log_softmax", "exp"} & set(names)
+
+
+def test_a_loss_alone_has_no_slope() -> None:
+    logits, target = asg.input("logits", (5, 4)), asg.input("target", (5,), "int32")
+    losses = asg.cross_entropy(logits, target, reduction="none")
+    program: Any = asg.compile(asg.Graph(losses=losses)).start().program((5, 4), (5,))
+    assert [node.op.name for node in program.graph.nodes if node.inputs] == ["cross_entropy"]
+
+
+@pytest.mark.parametrize("ending", ["log_softmax", "log of softmax"])
+def test_nll_of_a_softmax_is_cross_entropy_in_value_and_slope(ending: str) -> None:
+    """Finite where the softmax underflows, and with the short gradient."""
+    given = np.array([[0.0, 2000.0, 1.0], [5.0, -3.0, 0.5]])
+    logits = asg.input("logits", ("batch", 3), "float64")
+    whole = ending == "log_softmax"
+    x = asg.log_softmax(logits, 1) if whole else asg.log(asg.softmax(logits, 1))
+    loss = asg.nll_loss(x, asg.constant([0, 1]), reduction="sum")
+    graph = asg.Graph(loss=loss, slope=asg.grad(loss, logits))
+    names = {node.op.name for node in graph.optimize().nodes}
+    assert {"cross_entropy", "cross_entropy_and_slope"} <= names and "nll_loss" not in names
+    result = asg.compile(graph)(logits=given)
+    raised = np.exp(given - given.max(1, keepdims=True))
+    chance = raised / raised.sum(1, keepdims=True)
+    np.testing.assert_allclose(result["loss"], 2000.0 - np.log(chance[1, 1]), rtol=1e-12)
+    np.testing.assert_allclose(result["slope"], chance - np.eye(3)[[0, 1]], atol=1e-12)
 
 
 def test_a_vector_of_logits_is_one_example() -> None:

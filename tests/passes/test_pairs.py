@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asg.backends.numpy_cpu.join_losses import join_losses
 from asg.backends.numpy_cpu.join_updates import JoinUpdates
 from asg.backends.numpy_cpu.rules import RULES
 
@@ -58,6 +59,7 @@ PASSES: dict[str, Pass] = {
     "reassociate": RulePass("reassociate", REASSOCIATING_SHAPE_RULES),
     "unsafe": RulePass("unsafe", UNSAFE),
     "fuse": Fuse(4),
+    "join_losses": FunctionPass("join_losses", join_losses),
     "join_updates": JoinUpdates(8),
     "numpy_rules": RulePass("numpy_rules", RULES),
 }

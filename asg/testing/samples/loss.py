@@ -11,6 +11,7 @@ from asg.core.op import Op
 from asg.ops.loss import (
     AbsoluteError,
     CrossEntropy,
+    CrossEntropyAndSlope,
     HuberLoss,
     SmoothL1Loss,
     SoftCrossEntropy,
@@ -92,6 +93,55 @@ register_samples(
         _indices(CrossEntropy(1), np.cos(np.arange(400.0)).reshape(2, 200),
                  np.array([127, -1], np.int8), (("batch", 200), ("batch",)), differentiate=(),
                  label="more classes than the labels can say"),
+    ]
+)  # fmt: skip
+
+
+def _with_slope(
+    op: CrossEntropyAndSlope,
+    logits: Array,
+    target: Array,
+    symbolic: tuple[SymbolicShape, ...],
+    **facts: Any,
+) -> Sample:
+    plain = CrossEntropy(op.axis, op.label_smoothing, op.ignore_index)
+    loss = _of_indices(plain)
+
+    def value(logits: Array, target: Array) -> Any:
+        if not target.size:
+            return np.empty(target.shape), np.empty(logits.shape)
+        slope = np.exp(_log_softmax(logits, op.axis)) - op.label_smoothing / logits.shape[op.axis]
+        rows = np.moveaxis(slope, op.axis, -1)
+        for place in np.ndindex(target.shape):
+            label = int(target[place])
+            if label == op.ignore_index:
+                rows[place] = 0.0
+            elif not 0 <= label < rows.shape[-1]:
+                rows[place] = NAN
+            else:
+                rows[(*place, label)] -= 1.0 - op.label_smoothing
+        return loss(logits, target), slope
+
+    return Sample(op, (logits, target), value, symbolic, **facts)
+
+
+register_samples(
+    [
+        _with_slope(CrossEntropyAndSlope(1), LOGITS, LABELS, BATCH),
+        _with_slope(CrossEntropyAndSlope(1, 0.1), LOGITS, LABELS, (("batch", "classes"), (3,))),
+        _with_slope(CrossEntropyAndSlope(1, 0.2), IMAGE, IMAGE_LABELS,
+                    (("batch", 3, "w"), ("batch", "w"))),
+        _with_slope(CrossEntropyAndSlope(0), LOGITS[0], np.array(2, np.uint8), (("n",), ())),
+        _with_slope(CrossEntropyAndSlope(1), np.empty((0, 4)), np.empty(0, np.int32), BATCH,
+                    label="no rows"),
+        _with_slope(CrossEntropyAndSlope(1, 0.3, 1), LOGITS, np.array([0, 1, 3], np.int8), BATCH),
+        _with_slope(CrossEntropyAndSlope(1), LOGITS, np.array([4, -1, 3], np.int64), BATCH,
+                    differentiate=(), label="labels outside"),
+        _with_slope(CrossEntropyAndSlope(1), EXTREME, np.array([1, 0], np.int32), BATCH,
+                    differentiate=(), label="extreme logits"),
+        _with_slope(CrossEntropyAndSlope(1, 0.1, 2), np.cos(np.arange(120.0)).reshape(40, 3),
+                    np.arange(40, dtype=np.uint64) % 3, (("batch", 3), ("batch",)),
+                    differentiate=(), label="many rows"),
     ]
 )  # fmt: skip
 
