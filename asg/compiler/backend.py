@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,6 +10,7 @@ from asg.analysis.memory import MemoryPlan
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.op import Op
+from asg.core.state_slot import StateSlot
 from asg.core.types import TensorType
 from asg.passes.pipeline import Pipeline
 
@@ -28,6 +29,29 @@ class Executable(Protocol):
         the caller goes on with the one it gets back, and only with that one. All other outputs
         are the caller's to keep.
         """
+
+
+@runtime_checkable
+class SteppingProgram(Protocol):
+    """A program that takes feeds and variables apart: a step then costs its caller little."""
+
+    def step(
+        self, feeds: Sequence[Array], state: Sequence[Array]
+    ) -> tuple[Sequence[Array], Sequence[Array]]:
+        """Run one step; the results, and the state to go on with.
+
+        Whoever gives the state back as the very object it got tells that nobody else has changed
+        a variable meanwhile.
+
+        Args:
+            feeds: arrays in the order of ``graph.feeds``.
+            state: of the variables, in the order of `ordered_slots`.
+        """
+
+
+def ordered_slots(state: Iterable[StateSlot]) -> list[StateSlot]:
+    """The variables that are written, then those only read, each in the order of inputs."""
+    return sorted(state, key=lambda slot: (slot.output is None, slot.input))
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ import numpy as np
 from asg.analysis.constraint import bind_dims, require_bound
 from asg.compiler.backend import Backend
 from asg.compiler.backend import Executable as BackendExecutable
-from asg.compiler.feed import arrays_in_order
+from asg.compiler.feed import FeedOrder
 from asg.compiler.loader import load_backend
 from asg.compiler.signature import Signature
 from asg.config import settings
@@ -96,6 +96,7 @@ class Executable:
         self.signature = Signature.of(self.optimized) if found is None else found
         if self._kept is not None and found is None:
             self._kept.keep_signature(self.signature)
+        self._in_order = FeedOrder(graph.feeds)
         places = {name: position for position, name in enumerate(graph.output_names)}
         self.result_positions = [(name, places[name]) for name in graph.results]
 
@@ -157,7 +158,7 @@ class Executable:
 
     def ordered_feeds(self, args: Sequence[Any], feeds: Mapping[str, Any]) -> list[Array]:
         """The arrays of one call in the order of ``graph.feeds``, dtypes checked."""
-        return arrays_in_order(self.graph.feeds, args, feeds)
+        return self._in_order(args, feeds)
 
     def build(self, shapes: Sequence[tuple[int, ...]]) -> BackendExecutable:
         """Bind the sizes, check every recorded claim, specialise and compile."""

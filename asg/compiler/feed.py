@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -16,36 +16,68 @@ from asg.core.types import TensorType
 Array = Any
 
 
-def arrays_in_order(
-    inputs: Mapping[str, Tensor], args: Sequence[Any], named: Mapping[str, Any]
-) -> list[Array]:
-    """One array per input, in order, given by position or by name.
+class FeedOrder:
+    """Puts the arrays of a call in the order of the inputs; what can be known before is.
 
-    Raises:
-        FeedError: lists what is missing and what is unexpected, with close names.
+    Classes of arrays that needed no conversion are remembered: the next of them is only asked for
+    its dtype.
     """
-    if len(args) > len(inputs):
-        raise FeedError(f"{len(args)} arrays given for {len(inputs)} inputs: {', '.join(inputs)}")
-    given = dict(zip(inputs, args, strict=False))
-    doubled = sorted(given.keys() & named.keys())
-    given.update(named)
-    if doubled or len(given) != len(inputs) or any(name not in given for name in inputs):
-        _refuse_names(inputs, given, doubled)
-    return [checked_feed(name, given[name], tensor.type) for name, tensor in inputs.items()]
 
+    def __init__(self, inputs: Mapping[str, Tensor]) -> None:
+        """For inputs by name."""
+        self._inputs = inputs
+        self._names = tuple(inputs)
+        self._dtypes = [(name, tensor.type.dtype.numpy) for name, tensor in inputs.items()]
+        self._ready: set[type] = {np.ndarray}
 
-def _refuse_names(
-    inputs: Mapping[str, Tensor], given: Mapping[str, Any], doubled: Sequence[str]
-) -> None:
-    problems = [f"{name!r} is given twice, by position and by name" for name in doubled]
-    problems += [f"{n!r}: {t.type} is missing" for n, t in inputs.items() if n not in given]
-    for name in given:
-        if name not in inputs:
-            close = get_close_matches(name, list(inputs), 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            problems.append(f"{name!r} is not an input{hint}")
-    listed = "\n".join(f"  {problem}" for problem in problems)
-    raise FeedError(f"inputs do not match:\n{listed}\n  inputs: {', '.join(inputs) or 'none'}")
+    def __call__(self, args: Sequence[Any], named: Mapping[str, Any]) -> list[Array]:
+        """One array per input, in order, given by position or by name.
+
+        Raises:
+            FeedError: lists what is missing and what is unexpected, with close names; or an array
+                has not the dtype of its input.
+        """
+        given = named if not args else self._with_names(args, named)
+        if len(given) != len(self._names):
+            self._refuse_names(given)
+        arrays = []
+        for name, dtype in self._dtypes:
+            if name not in given:
+                self._refuse_names(given)
+            array = given[name]
+            if type(array) not in self._ready or array.dtype != dtype:
+                array = self._converted(name, array)
+            arrays.append(array)
+        return arrays
+
+    def _with_names(self, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+        names = self._names
+        if len(args) > len(names):
+            raise FeedError(f"{len(args)} arrays given for {len(names)} inputs: {', '.join(names)}")
+        given = dict(zip(names, args, strict=False))
+        doubled = sorted(given.keys() & named.keys())
+        given.update(named)
+        if doubled:
+            self._refuse_names(given, doubled)
+        return given
+
+    def _converted(self, name: str, value: Any) -> Array:
+        array = checked_feed(name, value, self._inputs[name].type)
+        if array is value:
+            self._ready.add(type(array))
+        return array
+
+    def _refuse_names(self, given: Mapping[str, Any], doubled: Sequence[str] = ()) -> NoReturn:
+        inputs = self._inputs
+        problems = [f"{name!r} is given twice, by position and by name" for name in doubled]
+        problems += [f"{n!r}: {t.type} is missing" for n, t in inputs.items() if n not in given]
+        for name in given:
+            if name not in inputs:
+                close = get_close_matches(name, list(inputs), 1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                problems.append(f"{name!r} is not an input{hint}")
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise FeedError(f"inputs do not match:\n{listed}\n  inputs: {', '.join(inputs) or 'none'}")
 
 
 def checked_feed(name: str, value: Any, declared: TensorType) -> Array:

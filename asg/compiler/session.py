@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asg.compiler.backend import Executable as BackendExecutable
+from asg.compiler.backend import ordered_slots
 from asg.compiler.driver import Executable, Key, compile
 from asg.compiler.feed import checked_feed
+from asg.compiler.step import Step, inputs_of, step_of
 from asg.core.errors import FeedError, OperandError
 from asg.core.graph import Graph
 from asg.core.registry import public
@@ -25,6 +27,16 @@ if TYPE_CHECKING:
 Array = Any
 
 
+class Store(dict[str, Array]):
+    """Arrays of variables by name.
+
+    Attributes:
+        user: the session that changed one last; its own list of them is up to date.
+    """
+
+    user: Session | None = None
+
+
 class Session:
     """Call it with a batch: runs one step, keeps the new state, returns the results by name.
 
@@ -32,28 +44,19 @@ class Session:
     handed out as copies.
     """
 
-    def __init__(
-        self, executable: Executable, store: dict[str, Array], own: dict[str, Array]
-    ) -> None:
+    def __init__(self, executable: Executable, store: Store, own: Store) -> None:
         """Use `Executable.start` or `Session.attach`; ``own`` (metrics, data) is of this alone."""
         signature = executable.signature  # what the programs take
         self.executable = executable
         self._store, self._own = store, own
-        slots = signature.state
-        names = [signature.input_names[slot.input] for slot in slots]
+        names = [signature.input_names[slot.input] for slot in ordered_slots(signature.state)]
         self._places = [(own if name in own else store, name) for name in names]
-        self._written = [
-            (*place, slot.output)
-            for place, slot in zip(self._places, slots, strict=True)
-            if slot.output is not None
-        ]
-        count = len(signature.input_names)
-        feeds = iter(range(count - len(slots)))
-        states = iter(range(count - len(slots), count))
-        held = {slot.input for slot in slots}
-        self._order = [next(states if i in held else feeds) for i in range(count)]
-        self._results = executable.result_positions
+        written = sum(slot.output is not None for slot in signature.state)
+        self._kept = [self._part(store, range(written)), self._part(own, range(len(names)))]
+        self._state: Sequence[Array] = ()
+        self._results = tuple(executable.graph.results)
         self._programs: dict[Key, BackendExecutable] = {}
+        self._steps: dict[Key, Step] = {}
         self._first: dict[str, Executable | None] = {}
 
     def __call__(self, *args: Any, **feeds: Any) -> dict[str, Array]:
@@ -64,14 +67,29 @@ class Session:
         """
         arrays = self.executable.ordered_feeds(args, feeds)
         key = tuple([array.shape for array in arrays])
-        program = self._programs.get(key)
-        if program is None:
-            program = self.program(*key)
-        values = arrays + [store[name] for store, name in self._places]
-        outputs = program([values[position] for position in self._order])
-        for store, name, position in self._written:
-            store[name] = outputs[position]
-        return {name: outputs[position] for name, position in self._results}
+        step = self._steps.get(key)
+        if step is None:
+            step = self._steps[key] = step_of(self.program(*key), self.executable.signature)
+        if self._store.user is not self:
+            self._state = [store[name] for store, name in self._places]
+            self._store.user = self
+        results, state = step(arrays, self._state)
+        if state is not self._state:
+            self._keep(state)
+        return dict(zip(self._results, results, strict=True))
+
+    def _part(
+        self, of: Store, numbers: Iterable[int]
+    ) -> tuple[Store, tuple[str, ...], tuple[int, ...]]:
+        """The variables of a store among some, by name and number."""
+        own = tuple(number for number in numbers if self._places[number][0] is of)
+        return of, tuple(self._places[number][1] for number in own), own
+
+    def _keep(self, state: Sequence[Array]) -> None:
+        """Store what a step has left, for other sessions and for those who ask."""
+        for store, names, numbers in self._kept:
+            store.update(zip(names, map(state.__getitem__, numbers), strict=True))
+        self._state, self._store.user = state, self
 
     def __repr__(self) -> str:
         """``<session of 'train_step' on numpy: 4 variables>``."""
@@ -110,16 +128,17 @@ class Session:
         arrays = self.executable.ordered_feeds(args, feeds)
         program = self.program(*(tuple(array.shape) for array in arrays))
         kept = [np.array(store[name]) for store, name in self._places]
-        values = arrays + [array.copy() for array in kept]
-        slots = self.executable.signature.state
+        signature = self.executable.signature
+        inputs = inputs_of(signature, arrays, [array.copy() for array in kept])
+        slots = signature.state
         next_state = {slot.input: slot.output for slot in slots if slot.output is not None}
         try:
-            inputs = [values[position] for position in self._order]
             return measure(program, inputs, steps, next_state, self.executable.backend.name)
         finally:
             # The program may have used up the arrays it was given before.
             for (store, name), array in zip(self._places, kept, strict=True):
                 store[name] = array
+            self._store.user = None
 
     def attach(self, executable: Executable) -> Session:
         """A session of another graph (evaluation, say) over the same state.
@@ -146,7 +165,7 @@ class Session:
                 f"{executable.backend.name!r}; compile both for one backend"
             )
         own = _first_values(executable, "metric", 0) | self._data_of(executable)
-        return Session(executable, self._store, own)
+        return Session(executable, self._store, Store(own))
 
     def _data_of(self, executable: Executable) -> dict[str, Array]:
         """The data another graph reads: this session's arrays, where it has the same variables."""
@@ -173,6 +192,7 @@ class Session:
             self._first[role] = _initialiser(self.executable, role)
         store = self._own if role in OWN_ROLES else self._store
         store.update(_drawn(self._first[role], seed))
+        self._store.user = None
 
     def state_dict(self, role: str | None = None) -> dict[str, np.ndarray[Any, Any]]:
         """Copies of the state as NumPy arrays by name, all or of one role ("parameter").
@@ -201,6 +221,7 @@ class Session:
         checked = checked_state(self.executable, arrays, strict)
         for name, array in checked.items():
             (self._own if name in self._own else self._store)[name] = array
+        self._store.user = None
 
 
 def _role(leaf: Any) -> str:
@@ -238,12 +259,12 @@ def checked_state(
 def start_session(executable: Executable, seed: int, state: Mapping[str, Array]) -> Session:
     """Run the init graph on the same backend and hold its results."""
     given = checked_state(executable, state, strict=False)
-    store = dict(given)
+    store = Store(given)
     if len(given) != len(executable.graph.state):
         init = compile(init_step(executable.graph), executable.backend)
-        store = {**init(key=key_words(seed)), **given}
+        store = Store({**init(key=key_words(seed)), **given})
     own = {name: store.pop(name) for role in OWN_ROLES for name in _cells(executable, role)}
-    return Session(executable, store, own)
+    return Session(executable, store, Store(own))
 
 
 def _cells(executable: Executable, role: str) -> dict[str, Any]:

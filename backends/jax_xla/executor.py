@@ -35,20 +35,24 @@ class JaxExecutable:
         graph: what it computes.
     """
 
-    __slots__ = ("_arrange", "_call", "_constants", "_gate", "_ready", "compiled", "graph")
+    __slots__ = (
+        "_arrange", "_call", "_constants", "_gate", "_place", "_ready", "_written", "compiled",
+        "graph",
+    )  # fmt: skip
 
     compiled: Any
     graph: Graph
 
     def __init__(self, plan: Plan, compiled: Any, constants: Sequence[Any]) -> None:
         """Use `compile_graph`."""
-        places = arrangement(plan.result_order)
         self.compiled = compiled
         self.graph = plan.graph
         self._call: Call = partial(_call_wide, compiled) if plan.wide else compiled
         self._constants = constants
         self._gate = Gate(plan.graph, plan.donated)
-        self._arrange = None if places is None else itemgetter(*places)
+        self._place = _picked(plan.argument_places)
+        self._written = len(plan.slots)
+        self._arrange = _picked(arrangement(plan.result_order))
         self._ready = {self._gate.array_class}
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
@@ -59,16 +63,27 @@ class JaxExecutable:
             StateError: an array was consumed by an earlier step, or is given twice.
             ConfigError: the user disabled compilation in JAX.
         """
+        results = self._run(inputs)
+        return results if self._arrange is None else list(self._arrange(results))
+
+    def step(self, feeds: Sequence[Any], state: Sequence[Any]) -> tuple[list[Any], Sequence[Any]]:
+        """`asg.compiler.backend.SteppingProgram.step`; errors as of a call."""
+        inputs = [*feeds, *state]
+        results = self._run(inputs if self._place is None else self._place(inputs))
+        count = self._written
+        return results[count:], [*results[:count], *state[count:]]
+
+    def _run(self, inputs: Sequence[Any]) -> list[Any]:
+        """The results as the program returns them: next values of variables first."""
         if {*map(type, inputs)} != self._ready:
             inputs = self._gate.admitted(inputs)
         try:
-            results = self._call(*inputs, *self._constants)
+            return self._call(*inputs, *self._constants)
         except (TypeError, ValueError, RuntimeError) as error:
             problem = self._gate.problem(inputs)
             if problem is None:
                 raise
             raise problem from error
-        return results if self._arrange is None else list(self._arrange(results))
 
     def cost_analysis(self) -> dict[str, float]:
         """XLA's estimate for one step: ``flops``, ``bytes accessed`` and more."""
@@ -116,6 +131,11 @@ class JaxExecutable:
     def hlo_text(self) -> str:
         """The optimised program as XLA prints it; see `walk.node_label` for its ``op_name``."""
         return str(self.compiled.as_text())
+
+
+def _picked(places: tuple[int, ...] | None) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
+    """What picks these places, in order; None for what stands in order already."""
+    return None if places is None else itemgetter(*places)
 
 
 def _call_wide(compiled: Call, *arrays: Any) -> list[Any]:

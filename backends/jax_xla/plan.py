@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from asg.compiler.backend import ordered_slots
 from asg.core.errors import GraphError
 from asg.core.graph import Graph
 from asg.core.tensor import Tensor
@@ -47,7 +48,7 @@ class Plan:
                 )
         self.graph = graph
         self.wide = needs_64_bits(graph)
-        self.slots = sorted(slot for slot in graph.state if slot.output is not None)
+        self.slots = [slot for slot in ordered_slots(graph.state) if slot.output is not None]
 
     @cached_property
     def donated(self) -> tuple[int, ...]:
@@ -55,6 +56,13 @@ class Plan:
         if jax.default_backend() not in _DONATING_PLATFORMS:
             return ()
         return tuple(slot.input for slot in self.slots)
+
+    @cached_property
+    def argument_places(self) -> tuple[int, ...] | None:
+        """For each input its place among feeds and state, None when they stand in order already."""
+        held = [slot.input for slot in ordered_slots(self.graph.state)]
+        fed = sorted(set(range(len(self.graph.inputs))) - set(held))
+        return arrangement((*fed, *held))
 
     @cached_property
     def result_order(self) -> tuple[int, ...]:
@@ -107,7 +115,7 @@ class Plan:
 
 
 def arrangement(order: Sequence[int]) -> tuple[int, ...] | None:
-    """For each output the place of its result, or None when they stand in order already."""
+    """For each position its place in ``order``, or None when they stand in order already."""
     places = tuple(order.index(position) for position in range(len(order)))
     return None if places == tuple(range(len(order))) else places
 

@@ -7,11 +7,11 @@ from contextvars import Context, copy_context
 from statistics import median
 from threading import Lock
 from time import perf_counter
-from typing import NoReturn
 
 import numpy as np
 
 from asg.analysis.memory import MemoryPlan
+from asg.compiler.backend import ordered_slots
 from asg.core.errors import FeedError
 from asg.core.graph import Graph
 from asg.core.node import Node
@@ -49,10 +49,14 @@ class NumpyExecutable:
         self._lock = Lock()
         self._quiet = _quiet_context()
         self._feeds = [(i, a, a.shape, a.dtype) for i, a in program.feeds()]
-        self._states = program.states
+        held = dict(program.states)
+        self._slots = ordered_slots(graph.state)
+        self._state = tuple(held[slot.input] for slot in self._slots)
         self._schedule = program.schedule()
         self._finish = program.finish
-        self._results = _results(program)
+        stored = {slot.output for slot in self._slots}
+        outputs = enumerate(graph.outputs)
+        self._results = [program.arrays[t] for i, t in outputs if i not in stored]
         self._everything: Program | None = None
         self._plan: MemoryPlan | None = None
 
@@ -62,18 +66,34 @@ class NumpyExecutable:
         Raises:
             FeedError: an array has not the shape and dtype of its input; nothing was changed.
         """
-        with self._lock:
-            return self._quiet.run(self._step, inputs)
+        feeds = [inputs[position] for position, *_ in self._feeds]
+        results, state = self.step(feeds, [inputs[slot.input] for slot in self._slots])
+        if not state:
+            return results
+        stored = {slot.output: array for slot, array in zip(self._slots, state, strict=True)}
+        others = iter(results)
+        return [
+            stored[position] if position in stored else next(others)
+            for position in range(len(self.graph.outputs))
+        ]
 
-    def _step(self, inputs: Sequence[Array]) -> list[Array]:
-        for position, array in self._states:
-            if inputs[position] is not array:
-                self._adopt(inputs)
-                break
-        for position, array, shape, dtype in self._feeds:
-            given = inputs[position]
+    def step(
+        self, feeds: Sequence[Array], state: Sequence[Array]
+    ) -> tuple[list[Array], Sequence[Array]]:
+        """`asg.compiler.backend.SteppingProgram.step`.
+
+        Raises:
+            FeedError: an array has not the shape and dtype of its input; nothing was changed.
+        """
+        with self._lock:
+            return self._quiet.run(self._step, feeds, state), self._state
+
+    def _step(self, feeds: Sequence[Array], state: Sequence[Array]) -> list[Array]:
+        if state is not self._state:
+            self._adopt(feeds, state)
+        for given, (position, array, shape, dtype) in zip(feeds, self._feeds, strict=True):
             if given.shape != shape or given.dtype != dtype:
-                _refuse(self.graph, position, given)
+                _require_fit(self.graph, position, array, given)
             array[...] = given
         try:
             for function, args in self._schedule:
@@ -81,19 +101,21 @@ class NumpyExecutable:
         except Exception as error:
             self._program.tell_where(error, function, args)
             raise
-        results = [array if kept else array.copy() for array, kept in self._results]
+        results = [array.copy() for array in self._results]
         for function, args in self._finish:
             function(*args)
         return results
 
-    def _adopt(self, inputs: Sequence[Array]) -> None:
+    def _adopt(self, feeds: Sequence[Array], state: Sequence[Array]) -> None:
         """Copy the state arrays that are not our own; all are checked before any is changed."""
-        _check_all(self._program, inputs)
+        for (position, array, *_), given in zip(self._feeds, feeds, strict=True):
+            _require_fit(self.graph, position, array, given)
         ours = self._program.state_memory
         copies = []
-        for position, array in self._states:
-            given = np.asarray(inputs[position])
+        for slot, array, given in zip(self._slots, self._state, state, strict=True):
             if given is not array:
+                _require_fit(self.graph, slot.input, array, given)
+                given = np.asarray(given)
                 # Our own memory, given for another variable, may be overwritten before its turn.
                 copies.append((array, given.copy() if np.may_share_memory(given, ours) else given))
         for array, given in copies:
@@ -137,36 +159,18 @@ def evaluate(graph: Graph, inputs: Sequence[Array] = ()) -> list[Array]:
     return NumpyExecutable(graph)(inputs)
 
 
-def _results(program: Program) -> list[tuple[Array, bool]]:
-    """The array of every output, and whether it is the memory of a variable itself."""
-    graph = program.graph
-    variables = {
-        slot.output: program.arrays[graph.inputs[slot.input]]
-        for slot in reversed(program.plan.slots)
-        if slot.output is not None
-    }
-    return [
-        (variables.get(i, program.arrays[tensor]), i in variables)
-        for i, tensor in enumerate(graph.outputs)
-    ]
-
-
 def _copy_in(program: Program, inputs: Sequence[Array]) -> None:
-    _check_all(program, inputs)
-    for position, array in [*program.states, *program.feeds()]:
+    places = [*program.states, *program.feeds()]
+    for position, array in places:
+        _require_fit(program.graph, position, array, inputs[position])
+    for position, array in places:
         np.copyto(array, inputs[position])
 
 
-def _check_all(program: Program, inputs: Sequence[Array]) -> None:
-    for position, array in [*program.states, *program.feeds()]:
-        given = inputs[position]
-        if given.shape != array.shape or given.dtype != array.dtype:
-            _refuse(program.graph, position, given)
-
-
-def _refuse(graph: Graph, position: int, given: Array) -> NoReturn:
-    name, wanted = graph.input_names[position], graph.inputs[position].type
-    raise FeedError(f"{name!r} is {wanted}, given {given.dtype}{list(given.shape)}")
+def _require_fit(graph: Graph, position: int, array: Array, given: Array) -> None:
+    if given.shape != array.shape or given.dtype != array.dtype:
+        name, wanted = graph.input_names[position], graph.inputs[position].type
+        raise FeedError(f"{name!r} is {wanted}, given {given.dtype}{list(given.shape)}")
 
 
 def _quiet_context() -> Context:

@@ -132,7 +132,16 @@ def session_of(workload: Workload, backend: str) -> tuple[asg.Session, list[Batc
         batches = [{"inputs": batch["inputs"]} for batch in batches]
     build = forward_graph if workload.optimizer is None else step_graph
     executable = asg.compile(build(workload, batches[0]), backend=backend)
+    if backend == "jax":
+        batches = [on_device(batch) for batch in batches]
     return executable.start(seed=0, state=workload.weights()), batches
+
+
+def on_device(batch: Batch) -> Batch:
+    """A batch as JAX holds it, as the peer in JAX does."""
+    import jax.numpy as jnp
+
+    return {name: jnp.array(array) for name, array in batch.items()}
 
 
 def make(workload: Workload, backend: str = "numpy") -> Step:
