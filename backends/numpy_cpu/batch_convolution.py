@@ -11,7 +11,6 @@ from math import prod
 
 import numpy as np
 
-from asg.config import thread_count
 from asg.core.dtype import as_dtype
 from asg.ops import convolution as ops
 
@@ -26,10 +25,10 @@ from .batch_columns import (
     rows_of,
     scattered,
 )
-from .blas import single_threaded
 from .kernel import Array, Call, Scratch
 from .order import batch_innermost
-from .threads import TEAM, Part
+from .products import run_together
+from .threads import Part, threads_here
 
 MOST_PARTIAL_BYTES = 1 << 22
 """Of products of single rows, which are added up."""
@@ -72,7 +71,7 @@ def _convolved(sliding: Sliding, weight: Array, out: Array) -> list[Call]:
 
 def _shares(sliding: Sliding, outs: int) -> list[slice]:
     """The rows of places that each thread takes; all of them are one's when it is little work."""
-    count, rows = thread_count(), sliding.places[0]
+    count, rows = threads_here(), sliding.places[0]
     if cost_of_columns(sliding, outs) < LEAST_SHARED or rows < count:
         count = 1
     edges = [rows * number // count for number in range(count + 1)]
@@ -80,13 +79,8 @@ def _shares(sliding: Sliding, outs: int) -> list[slice]:
 
 
 def _together(parts: Sequence[Part]) -> list[Call]:
-    return list(parts[0]) if len(parts) == 1 else [(_run_together, (parts,))]
-
-
-def _run_together(parts: Sequence[Part]) -> None:
-    """Each thread gathers and multiplies its own; BLAS's threads would only get in the way."""
-    with single_threaded():
-        TEAM.run(parts)
+    """Each thread gathers and multiplies its own."""
+    return list(parts[0]) if len(parts) == 1 else [(run_together, (parts,))]
 
 
 def by_weight(op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scratch) -> list[Call]:

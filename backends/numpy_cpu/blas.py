@@ -12,7 +12,7 @@ import ctypes
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -127,28 +127,35 @@ def set_threads(count: int) -> None:
         library.set_threads(count)
 
 
-@contextmanager
-def single_threaded() -> Iterator[None]:
+def single_threaded() -> AbstractContextManager[None]:
     """BLAS on the calling thread alone, in the whole process, inside the ``with`` block.
 
     Blocks may nest, and overlap in time between threads.
     """
-    library = openblas()
-    if library is None:
-        yield
-        return
-    with _alone.lock:
-        if _alone.users == 0:
-            _alone.before = library.get_threads()
-            library.set_threads(1)
-        _alone.users += 1
-    try:
-        yield
-    finally:
-        with _alone.lock:
-            _alone.users -= 1
-            if _alone.users == 0:
-                library.set_threads(_alone.before)
+    return _SingleThreaded()
+
+
+class _SingleThreaded:
+    """Written out, since a generator would take longer than small products."""
+
+    __slots__ = ("_library",)
+
+    def __enter__(self) -> None:
+        self._library = library = openblas()
+        if library is not None:
+            with _alone.lock:
+                if _alone.users == 0:
+                    _alone.before = library.get_threads()
+                    library.set_threads(1)
+                _alone.users += 1
+
+    def __exit__(self, *_: object) -> None:
+        library = self._library
+        if library is not None:
+            with _alone.lock:
+                _alone.users -= 1
+                if _alone.users == 0:
+                    library.set_threads(_alone.before)
 
 
 # -- kernels ----------------------------------------------------------------------------------

@@ -18,8 +18,10 @@ from asg.core.node import Node
 from asg.core.tensor import Tensor
 
 from .bind import Program, bind
+from .blas import single_threaded
 from .explain import explain_program
 from .kernel import Array, Call
+from .products import keeps_blas_alone
 from .share import in_turn
 
 BUFFERED = 4096
@@ -53,6 +55,7 @@ class NumpyExecutable:
         self._slots = ordered_slots(graph.state)
         self._state = tuple(held[slot.input] for slot in self._slots)
         self._schedule = program.schedule()
+        self._blas_alone = keeps_blas_alone(graph)
         self._finish = program.finish
         stored = {slot.output for slot in self._slots}
         outputs = enumerate(graph.outputs)
@@ -86,7 +89,10 @@ class NumpyExecutable:
             FeedError: an array has not the shape and dtype of its input; nothing was changed.
         """
         with self._lock:
-            return self._quiet.run(self._step, feeds, state), self._state
+            if not self._blas_alone:
+                return self._quiet.run(self._step, feeds, state), self._state
+            with single_threaded():
+                return self._quiet.run(self._step, feeds, state), self._state
 
     def _step(self, feeds: Sequence[Array], state: Sequence[Array]) -> list[Array]:
         if state is not self._state:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 from _thread import LockType, allocate_lock
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Thread
 
 import numpy as np
@@ -19,6 +21,24 @@ from asg.config import thread_count
 from .kernel import Call
 
 Part = Sequence[Call]
+
+
+_one_thread: ContextVar[bool] = ContextVar("asg_one_thread", default=False)
+
+
+def threads_here() -> int:
+    """How many threads a kernel that is bound now may share its work between."""
+    return 1 if _one_thread.get() else thread_count()
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """What is bound inside runs in a part of the team's work, and so has its thread alone."""
+    token = _one_thread.set(True)
+    try:
+        yield
+    finally:
+        _one_thread.reset(token)
 
 
 def run_calls(calls: Part) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asg.config import thread_count
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.op import Op
@@ -23,7 +22,7 @@ from asg.ops.reduce import Max, Min, Reduction, Sum
 from ..block_program import BlockProgram, block_program
 from ..blocks import Index, Part, Spread, common_axes, cut
 from ..kernel import KERNELS, VIEWS, Array, Call, Pairs, Scratch, kernel, static_shape
-from ..threads import TEAM
+from ..threads import TEAM, threads_here
 
 BLOCK_BYTES = 1 << 17
 """Of one value: with the five to ten values of a chain, what the second-level cache
@@ -173,7 +172,7 @@ class _Work:
 def _parts(sizes: tuple[int, ...], itemsize: int) -> list[list[Index]]:
     """The blocks for each thread; as many for one as for another."""
     size = math.prod(sizes)
-    threads = min(thread_count(), size * itemsize // SHARED_BYTES)
+    threads = min(threads_here(), size * itemsize // SHARED_BYTES)
     if threads < 2:
         return [list(cut(sizes, BLOCK_BYTES // itemsize))]
     rounds = -(-size // (threads * THREAD_BLOCK_BYTES // itemsize))

@@ -10,6 +10,7 @@ from asg.core.dtype import as_dtype
 from asg.ops import linalg as ops
 
 from ..kernel import Array, Call, Scratch, kernel, reshaped_view
+from ..products import shared_product
 
 
 @kernel(ops.Matmul, order="turned")
@@ -22,16 +23,16 @@ def matmul(
     copy_a, a = readable(a, wide, scratch)
     copy_b, b = readable(b, wide, scratch)
     total = scratch(out.shape, wide) if narrow else out
-    calls = [*copy_a, *copy_b, _product(a, b, total)]
+    calls = [*copy_a, *copy_b, *_product(a, b, total)]
     return [*calls, (_narrow, (out, total))] if narrow else calls
 
 
-def _product(a: Array, b: Array, out: Array) -> Call:
+def _product(a: Array, b: Array, out: Array) -> list[Call]:
     if a.ndim > 2 and b.ndim <= 2:  # one product of all rows instead of one for each leading index
         rows = reshaped_view(a, (prod(a.shape[:-1]), a.shape[-1]))
         if rows is not None:
-            return _flat_product(rows, b, out.reshape(rows.shape[0], *b.shape[1:]))
-    return _flat_product(a, b, out)
+            a, out = rows, out.reshape(rows.shape[0], *b.shape[1:])
+    return shared_product(a, b, out) or [_flat_product(a, b, out)]
 
 
 def _flat_product(a: Array, b: Array, out: Array) -> Call:

@@ -18,10 +18,18 @@ from ..bind import bind_plan, complete_plan, only_planning
 from ..kernel import Array, Call, Scratch, kernel
 from ..plan import OUTSIDE, Plan
 from ..share import ShardCalls, Share
+from ..threads import on_one_thread
 
 
 @kernel(ops.ShardMap)
 def shard_map(
+    op: ops.ShardMap, inputs: list[Array], outputs: list[Array], scratch: Scratch
+) -> list[Call]:
+    with on_one_thread():
+        return _shards(op, inputs, outputs, scratch)
+
+
+def _shards(
     op: ops.ShardMap, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:
     lies = _lies_outside(op, inputs, outputs)

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from asg.config import thread_count
 from asg.core.dtype import as_dtype, iinfo
 from asg.core.op import Op
 from asg.ops import window_reductions as ops
@@ -22,7 +21,7 @@ from asg.ops.windows import Axis, Meeting, taps
 
 from ..kernel import Array, Call, Scratch, kernel, ufunc_call
 from ..order import memory_order
-from ..threads import TEAM
+from ..threads import TEAM, threads_here
 
 FEWEST_SHARED = 1 << 19
 """Elements: half a millisecond of work, from which on threads share it."""
@@ -79,7 +78,7 @@ def _windows(op_class: type[Op]) -> Callable[[Binder], Binder]:
 
 def _shares(laid: Laid) -> list[Laid]:
     length, elements = len(laid.arrays[0]), max(array.size for array in laid.arrays)
-    count = min(thread_count(), length) if elements >= FEWEST_SHARED else 1
+    count = min(threads_here(), length) if elements >= FEWEST_SHARED else 1
     edges = [length * number // count for number in range(count + 1)]
     return [
         laid._replace(arrays=tuple(array[start:stop] for array in laid.arrays))

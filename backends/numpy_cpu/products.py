@@ -1,0 +1,86 @@
+"""Large matrix products, a piece for each thread of the team.
+
+OpenBLAS has threads of its own, which wait for the next product in a loop that keeps their core
+busy: whatever runs next on the team would share it with them, and on a busy machine each product
+waits until all of them have had their turn. So steps with large products keep OpenBLAS on the
+thread that calls it, and divide such products themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from asg.core.graph import Graph
+from asg.core.node import Node
+from asg.core.region import bodies_of
+from asg.ops.convolution import Conv
+from asg.ops.linalg import Matmul
+
+from .blas import single_threaded
+from .kernel import Array, Call
+from .threads import TEAM, Part, threads_here
+
+LEAST_SHARED = 1e7
+"""Operations of a product, 0.1 ms on one thread, from which on threads share it."""
+
+STEP = 16
+"""Rows or columns that kernels of BLAS take at a time; pieces are multiples of it."""
+
+
+def shared_product(a: Array, b: Array, out: Array) -> list[Call] | None:
+    """The calls of a matrix product shared by threads; None where one thread does it as well.
+
+    The longer axis of the result is cut, so that each thread reads little that others read too.
+    """
+    threads = threads_here()
+    if threads < 2 or a.ndim != 2 or b.ndim != 2 or 2.0 * out.size * len(b) < LEAST_SHARED:
+        return None
+    if not out.flags.c_contiguous:
+        a, b, out = b.T, a.T, out.T
+    axis = int(out.shape[1] > out.shape[0])
+    parts: list[Part] = []
+    for piece in _pieces(out.shape[axis], threads):
+        factors = (a, b[:, piece], out[:, piece]) if axis else (a[piece], b, out[piece])
+        parts.append([(np.matmul, factors)])
+    return [(run_together, (parts,))] if len(parts) > 1 else None
+
+
+def _pieces(size: int, count: int) -> Iterator[slice]:
+    blocks = -(-size // STEP)
+    edges = [min(blocks * number // count * STEP, size) for number in range(count + 1)]
+    return (slice(*pair) for pair in pairwise(edges) if pair[0] < pair[1])
+
+
+def run_together(parts: list[Part]) -> None:
+    """Each part on a thread of the team, where BLAS stays as well."""
+    with single_threaded():
+        TEAM.run(parts)
+
+
+def keeps_blas_alone(graph: Graph) -> bool:
+    """Whether steps of a graph run with BLAS on one thread: some of their products are shared.
+
+    Decompositions of matrices have no other threads than those of BLAS, and keep them.
+    """
+    if threads_here() < 2:
+        return False
+    nodes = list(_nodes_by_blas(graph))
+    return any(map(_is_large, nodes)) and all(type(n.op) in (Matmul, Conv) for n in nodes)
+
+
+def _nodes_by_blas(graph: Graph) -> Iterator[Node]:
+    pending = [graph]
+    while pending:
+        for node in pending.pop().nodes:
+            pending += bodies_of(node.op)
+            if node.op.category in ("linalg", "convolution"):
+                yield node
+
+
+def _is_large(node: Node) -> bool:
+    types = tuple(t.type for t in node.inputs), tuple(t.type for t in node.outputs)
+    operations = node.op.flops(*types)
+    return isinstance(operations, int) and operations >= LEAST_SHARED

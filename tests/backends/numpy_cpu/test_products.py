@@ -1,0 +1,98 @@
+"""Large matrix products are shared by a team of threads, with BLAS on the thread that calls it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from asg.backends.numpy_cpu import blas, products
+from asg.backends.numpy_cpu.interpreter import NumpyExecutable
+from asg.backends.numpy_cpu.products import keeps_blas_alone, shared_product
+from asg.backends.numpy_cpu.threads import on_one_thread, threads_here
+
+import asg
+from asg.core.graph import Graph
+
+
+@pytest.fixture(autouse=True)
+def all_products_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "LEAST_SHARED", 1.0)
+
+
+def matrix(rows: int, columns: int, turned: bool) -> Any:
+    drawn = np.random.default_rng(rows).normal(size=(rows, columns))
+    return np.asfortranarray(drawn) if turned else drawn
+
+
+@pytest.mark.parametrize("turned", [(0, 0, 0), (1, 0, 0), (0, 1, 1), (1, 1, 1)])
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("rows, columns", [(70, 33), (33, 70), (17, 16)])
+def test_pieces_make_the_whole_product(
+    rows: int, columns: int, threads: int, turned: tuple[bool, bool, bool]
+) -> None:
+    a, b = matrix(rows, 9, turned[0]), matrix(9, columns, turned[1])
+    out = np.full((rows, columns), np.nan, order="F" if turned[2] else "C")
+    with asg.configure(threads=threads):
+        calls = shared_product(a, b, out)
+        assert calls is not None
+        for function, args in calls:
+            function(*args)
+    np.testing.assert_allclose(out, a @ b, rtol=1e-12, atol=1e-12)
+
+
+def test_every_thread_gets_a_piece_of_its_own() -> None:
+    a, b = np.ones((100, 8)), np.ones((8, 64))
+    with asg.configure(threads=3):
+        ((_, (parts,)),) = shared_product(a, b, np.empty((100, 64))) or ()
+        assert [part[0][1][0].shape[0] for part in parts] == [32, 32, 36]
+        ((_, (parts,)),) = shared_product(a[:20], b, np.empty((20, 64))) or ()
+        assert [part[0][1][1].shape[1] for part in parts] == [16, 16, 32]
+
+
+def test_what_stays_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b, out = np.ones((100, 8)), np.ones((8, 64)), np.empty((100, 64))
+    with asg.configure(threads=1):
+        assert shared_product(a, b, out) is None
+    with asg.configure(threads=2):
+        with on_one_thread():
+            assert threads_here() == 1 and shared_product(a, b, out) is None
+        assert shared_product(a, b[:, 0], out[:, 0]) is None
+        assert shared_product(a[:9], b[:, :9], np.empty((9, 9))) is None
+        monkeypatch.setattr(products, "LEAST_SHARED", 2.0 * 100 * 64 * 8 + 1)
+        assert shared_product(a, b, out) is None
+
+
+def layers(solve: bool = False) -> tuple[Graph, list[Any]]:
+    x, w = asg.input("x", (2, 40, 8), "float64"), asg.input("w", (8, 8), "float64")
+    y = asg.tanh(x @ w) @ asg.transpose(w)
+    graph = Graph.of([x, w], [asg.solve(w, y[0].T) if solve else y], ["y"])
+    drawn = np.random.default_rng(0)
+    return graph, [drawn.normal(size=(2, 40, 8)), drawn.normal(size=(8, 8))]
+
+
+def test_blas_is_alone_while_a_step_runs_and_has_its_threads_after_it() -> None:
+    library = blas.openblas()
+    if library is None:
+        pytest.skip("NumPy has another BLAS")
+    counts: list[int] = []
+    graph, inputs = layers()
+    with asg.configure(threads=2):
+        program, before = NumpyExecutable(graph), library.get_threads()
+        program._schedule.append((lambda: counts.append(library.get_threads()), ()))
+        try:
+            blas.set_threads(2)
+            (y,) = program(inputs)
+            assert counts == [1] and library.get_threads() == 2
+        finally:
+            blas.set_threads(before)
+    x, w = inputs
+    np.testing.assert_allclose(y, np.tanh(x @ w) @ w.T, rtol=1e-12)
+
+
+def test_decompositions_keep_the_threads_of_blas() -> None:
+    with asg.configure(threads=2):
+        assert keeps_blas_alone(layers()[0])
+        assert not keeps_blas_alone(layers(solve=True)[0])
+    with asg.configure(threads=1):
+        assert not keeps_blas_alone(layers()[0])
