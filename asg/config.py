@@ -33,6 +33,10 @@ class Settings:
             folder), without which it is asg's folder among the caches of the user.
         compile_cache_bytes: how large the entries there may become together; those that were not
             used for longest are removed.
+        xla_cache: whether the backend jax keeps its compiled programs as well, in the folder "xla"
+            of that one, by JAX's own persistent cache, for whose size the same limit holds. Only
+            what asg compiles goes there; where JAX has such a folder already, it goes to that.
+            Whoever may write to the folder can have this process run any code.
     """
 
     verify: Literal["each", "end"] = "each"
@@ -42,6 +46,7 @@ class Settings:
     blas_kernels: Literal["auto", "library"] = "auto"
     compile_cache: str = "auto"
     compile_cache_bytes: int = 1 << 29
+    xla_cache: bool = False
 
 
 settings = Settings()
@@ -50,6 +55,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "verify": ("each", "end"),
     "debug": (False, True),
     "blas_kernels": ("auto", "library"),
+    "xla_cache": (False, True),
 }
 MOST_THREADS = 1024
 

@@ -32,3 +32,9 @@ def compile_cache_folder() -> Path | None:
     if wanted == "off":
         return None
     return cache_folder() / "compiled" if wanted == "auto" else Path(wanted)
+
+
+def xla_cache_folder() -> Path | None:
+    """Where JAX keeps programs, if the setting ``xla_cache`` is on."""
+    folder = compile_cache_folder()
+    return None if folder is None else folder / "xla"

@@ -13,12 +13,15 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
-from asg.cache.folder import compile_cache_folder
+from asg.cache.folder import compile_cache_folder, xla_cache_folder
 from asg.config import settings
 from asg.core.errors import FileError
 
 LOG = logging.getLogger("asg.cache")
 SUFFIX = ".entry"
+_SUFFIXES = (SUFFIX, "-cache", "-atime")
+"""Those of JAX's persistent cache included, which has a folder of its own."""
+
 _HEADER = b"asg cache 1 "
 _HEADER_BYTES = len(_HEADER) + 64 + 1
 ABANDONED = 3600.0
@@ -89,20 +92,21 @@ def clear_cache() -> int:
     ...     clear_cache(), read_entry("0" * 64)
     (1, None)
     """
-    folder = compile_cache_folder()
-    if folder is None:
-        return 0
-    entries = [path for _, _, path in _entries(folder)]
-    for path in entries:
+    found = _all_entries()
+    for _, _, path in found:
         _remove(path)
-    return len(entries)
+    return len(found)
 
 
 def contents() -> tuple[int, int]:
     """How many entries there are, and their bytes together."""
-    folder = compile_cache_folder()
-    sizes = [] if folder is None else [size for _, size, _ in _entries(folder)]
+    sizes = [size for _, size, _ in _all_entries()]
     return len(sizes), sum(sizes)
+
+
+def _all_entries() -> list[tuple[float, int, Path]]:
+    folders = compile_cache_folder(), xla_cache_folder()
+    return [each for folder in folders if folder is not None for each in _entries(folder)]
 
 
 def _path_of(key: str) -> Path | None:
@@ -132,7 +136,7 @@ def _entries(folder: Path) -> list[tuple[float, int, Path]]:
             facts = entry.stat()
         except FileNotFoundError:
             continue  # another process has removed it
-        if entry.name.endswith(SUFFIX):
+        if entry.name.endswith(_SUFFIXES):
             found.append((facts.st_mtime, facts.st_size, Path(entry.path)))
         elif f"{SUFFIX}." in entry.name and facts.st_mtime < time.time() - ABANDONED:
             _remove(Path(entry.path))

@@ -16,6 +16,7 @@ from asg.core.graph import Graph
 from asg.core.node import Node
 
 from .feed import Gate
+from .persistent import kept_programs
 from .plan import Plan, arrangement
 from .scoped import tracing
 from .timing import node_seconds
@@ -149,6 +150,8 @@ def compile_graph(graph: Graph, matmul_precision: str) -> JaxExecutable:
     plan = Plan(graph)
     with tracing(plan.wide, matmul_precision):
         jitted = jax.jit(plan.function(), donate_argnums=plan.donated, keep_unused=True)
-        compiled = jitted.lower(*plan.arguments()).compile()
+        lowered = jitted.lower(*plan.arguments())
+        with kept_programs():
+            compiled = lowered.compile()
         plan.require_donation(compiled)
         return JaxExecutable(plan, compiled, jax.device_put(list(plan.constants.values())))

@@ -17,6 +17,7 @@ from asg.core.tensor import Tensor
 from asg.core.types import TensorType
 from asg.ops.leaf import Constant
 
+from .persistent import name_of_program
 from .walk import needs_64_bits, run_graph
 
 LARGE_CONSTANT = 1 << 20
@@ -90,7 +91,7 @@ class Plan:
             outputs = run_graph(graph, arrays[:count], given)
             return [outputs[position] for position in order]
 
-        step.__name__ = step.__qualname__ = graph.name
+        step.__name__ = step.__qualname__ = name_of_program(graph)
         return step
 
     def arguments(self) -> list[jax.ShapeDtypeStruct]:
