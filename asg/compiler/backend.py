@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
 from asg.analysis.memory import MemoryPlan
@@ -89,6 +90,22 @@ class CacheableBackend(Backend, Protocol):
 
     def fingerprint(self) -> str:
         """All that lowering and its own passes depend on, besides graph, sources and processor."""
+
+
+@runtime_checkable
+class ExportedProgram(Protocol):
+    """A program that runs without its graph."""
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write it as one file."""
+
+
+@runtime_checkable
+class ExportingBackend(Protocol):
+    """A backend whose programs can be written to files."""
+
+    def export(self, graph: Graph) -> ExportedProgram:
+        """Of a graph as `Backend.compile` takes it, but sizes may be symbolic."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -258,6 +259,26 @@ class Executable:
         from asg.compiler.profile import measure  # not needed by `import asg`
 
         return measure(program, arrays, steps, {}, self.backend.name)
+
+    def export(self, path: str | PathLike[str] | None = None, /, **sizes: int) -> Any:
+        """The program as StableHLO, for JAX without asg's graph; only of the backend jax.
+
+        Args:
+            path: the file to write; None writes none.
+            sizes: numbers for symbolic sizes. The others stay open, where JAX can do that: not in
+                loops with sizes of their own, nor for sizes that may be 0.
+
+        Returns:
+            What `asg.backends.jax_xla.export.load_exported` makes of the file: call it with arrays
+            by name. It holds no values: variables are taken and given back.
+
+        Raises:
+            OperandError: another backend; a size is unknown; or JAX cannot leave a size open.
+            FileError: the system refuses.
+        """
+        from asg.compiler.export import export  # not needed by `import asg`
+
+        return export(self, path, sizes)
 
     def start(self, seed: int = 0, state: Mapping[str, Array] | None = None) -> Session:
         """A session that holds the state arrays between calls.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from asg.compiler.backend import BackendPlan
+from asg.compiler.backend import BackendPlan, ExportedProgram
 from asg.core.errors import MissingLibrary
 from asg.core.graph import Graph
 from asg.core.op import Op
@@ -92,6 +92,16 @@ class JaxBackend:
     def fingerprint(self) -> str:
         """The ops that have kernels, those of plug-ins too."""
         return ", ".join(sorted(f"{op.__module__}.{op.__qualname__}" for op in KERNELS))
+
+    def export(self, graph: Graph) -> ExportedProgram:
+        """The program of a lowered graph as StableHLO; its sizes may be symbolic.
+
+        Raises:
+            OperandError: JAX cannot trace it for all numbers that its sizes may have.
+        """
+        from .export import export_graph  # loads `jax.export`, which few need
+
+        return export_graph(graph, self.matmul_precision)
 
     def plan(self, graph: Graph) -> BackendPlan:
         """What XLA tells of the program, which is compiled for it.

@@ -25,6 +25,7 @@ BESIDE: dict[str, frozenset[str]] = {
         {
             *("asg.core", "asg.ops", "asg.analysis"),
             *("asg.rewrite", "asg.passes", "asg.compiler.backend", "asg.cache"),
+            "asg.io.atomic",  # exported programs
         }
     ),
     "asg.visualizer": frozenset({"asg.describe", "asg.core.errors", "asg.io.atomic"}),

@@ -61,7 +61,7 @@ MISTAKES = [
     (["eval", "nowhere"], "no folder nowhere"),
     (["eval", "torn"], "torn has no model.safetensors: the run ended before there was one"),
     (["predict", "torn", "--input", "x.txt"], "--input: x.txt should end in .npy or .csv"),
-    (["export", "torn"], "--inference FOLDER says where to write the network"),
+    (["export", "torn"], "--inference FOLDER or --stablehlo FILE says where to write the network"),
     (["graph", "torn", "--pass", "zzz"], "--pass: unknown pass 'zzz'"),
     (["bench", "torn", "--rounds", "0"], "--rounds: should be a whole number of at least 1"),
     (["generate", "torn", "--prompt", ""], "--prompt: should not be empty"),

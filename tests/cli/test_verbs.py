@@ -97,6 +97,23 @@ def test_predictions_are_those_of_the_exported_network(
     assert [line.split(",")[1] for line in lines[1:]] == [str(n) for n in expected.argmax(1)]
 
 
+def test_the_network_is_exported_as_a_program(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("jax")
+    from asg.backends.jax_xla.export import load_exported
+
+    from asg.io import load_arrays
+
+    (line,) = said(capsys, "export", RUN, "--stablehlo", "net.zip")
+    assert line.startswith("wrote net.zip and net.zip.safetensors; ")
+    said(capsys, "export", RUN, "--inference", "net")
+    program, network = load_exported("net.zip"), load_for_inference("net")
+    ((name, of),) = network.inputs.items()
+    x = images(7).reshape(7, *(int(size) for size in of.shape[1:]))
+    results, _ = program({name: x}, load_arrays("net.zip.safetensors"))
+    (scores,) = results.values()
+    np.testing.assert_allclose(scores, network.predict(x), rtol=1e-4, atol=1e-5)
+
+
 def test_text_and_arrays_are_predicted_alike(capsys: pytest.CaptureFixture[str]) -> None:
     x = images(3)
     np.save("x.npy", x)
@@ -288,7 +305,7 @@ MISTAKES = [
     (["graph", RUN, "--format", "svg", "--diff"], "--diff is text; leave --format, --output and"),
     (["graph", RUN, "--format", "dot", "--open"], "--open needs --format svg, got dot"),
     (["graph", "bad.npy"], "bad.npy is not a text file"),
-    (["export", RUN], "--inference FOLDER says where to write the network"),
+    (["export", RUN], "--inference FOLDER or --stablehlo FILE says where to write the network"),
     (["export", RUN, "--onnx", "x.onnx"], "--onnx: asg does not write ONNX files yet; use --infer"),
     (["export", "none", "--inference", "x"], "no folder none"),
     (["bench", "none"], "no file none"),

@@ -29,11 +29,10 @@ LONGEST = 64
 """Parts side by side: each is an instruction of its own."""
 
 
-def way_of(
-    op: Any, axes: Sequence[Axis], sizes: Sequence[int], dtype: np.dtype[Any]
-) -> Way | None:
+def way_of(op: Any, axes: Sequence[Axis], sizes: Sequence[int], dtype: np.dtype[Any]) -> Way | None:
     """How to convolve x of these ``sizes``, [batch, channels, *spatial]; None: as XLA does."""
     plain = op.groups == 1 and all(axis.input_dilation == 1 for axis in axes)
+    plain = plain and all(isinstance(size, int) for size in sizes)  # else traced for export
     if not plain or jax.default_backend() != "cpu" or dtype.itemsize < 4:
         return None
     windows, counts = map(prod, _geometry(axes, sizes[2:]))
@@ -50,9 +49,7 @@ def _geometry(axes: Sequence[Axis], sizes: Sequence[int]) -> tuple[list[int], li
     return [int(axis.window) for axis in axes], counts
 
 
-def _by_elements(
-    axes: Sequence[Axis], x: jax.Array, weight: jax.Array, order: Order
-) -> jax.Array:
+def _by_elements(axes: Sequence[Axis], x: jax.Array, weight: jax.Array, order: Order) -> jax.Array:
     """Side by side, for each element of the window, what all places have there."""
     windows, counts = _geometry(axes, x.shape[2:])
     last = tuple(range(2, x.ndim))
@@ -65,9 +62,7 @@ def _by_elements(
     return _product(columns, filters, (x.shape[0], *counts))
 
 
-def _by_places(
-    axes: Sequence[Axis], x: jax.Array, weight: jax.Array, order: Order
-) -> jax.Array:
+def _by_places(axes: Sequence[Axis], x: jax.Array, weight: jax.Array, order: Order) -> jax.Array:
     """Side by side, for each place, what its whole window has; the weight stays as it lies."""
     windows, counts = _geometry(axes, x.shape[2:])
     summed = [axis for axis in order if axis]

@@ -19,14 +19,16 @@ from ..walk import run_graph
 def scan(op: ops.Scan, *operands: jax.Array) -> tuple[jax.Array, ...]:
     first, behind = op.carries, op.carries + op.stacked
     captured = operands[behind:]
-    assert isinstance(op.length, int)
+    known = isinstance(op.length, int)
+    length: Any = op.length if known or not op.stacked else None  # JAX sees it in the elements
+    together = op.steps_together() if known else op.unroll
 
     def step(carry: Any, elements: Any) -> tuple[Any, Any]:
         results = run_graph(op.body, [*carry, *elements, *captured])
         return tuple(results[:first]), tuple(results[first:])
 
     last, stacked = jax.lax.scan(
-        step, operands[:first], operands[first:behind], op.length, op.reverse, op.steps_together()
+        step, operands[:first], operands[first:behind], length, op.reverse, together
     )
     return (*last, *stacked)
 

@@ -7,6 +7,7 @@ follow JAX's setting ``jax_threefry_partitionable``.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,9 @@ from ..kernel import kernel
 
 Pair = tuple[jax.Array, jax.Array]
 
+MOST_WORDS = 2**32
+"""Of one key: they are counted by 32 bits."""
+
 
 def _cipher(key: jax.Array, high: jax.Array, low: jax.Array) -> Pair:
     first, second = threefry2x32_p.bind(key[0], key[1], high, low)  # type: ignore[no-untyped-call]
@@ -27,7 +31,7 @@ def _cipher(key: jax.Array, high: jax.Array, low: jax.Array) -> Pair:
 
 def _cipher_counts(key: jax.Array, count: int) -> Pair:
     """The ciphers of 0, 1, ..., count - 1."""
-    if count > 2**32:
+    if isinstance(count, int) and count > MOST_WORDS:  # else it is a claim of what is exported
         raise UnsupportedOp(
             f"{count} random words of one key; on jax at most 2**32: split the key, draw in parts"
         )
@@ -37,7 +41,7 @@ def _cipher_counts(key: jax.Array, count: int) -> Pair:
 
 @kernel(ops.RandomBits)
 def random_bits(op: ops.RandomBits, key: jax.Array) -> jax.Array:
-    shape = [int(size) for size in op.shape]
+    shape: Any = op.shape
     first, second = _cipher_counts(key, math.prod(shape))
     if op.dtype.itemsize == 8:
         joined = jnp.left_shift(first.astype(jnp.uint64), 32) | second.astype(jnp.uint64)
