@@ -7,14 +7,13 @@ from asg.core.tensor import Tensor
 from asg.optim.moments import (
     Betas,
     bias_correction,
-    corrected,
     first_moment,
     require_betas,
     second_moment,
 )
 from asg.optim.pieces import decay_pieces, leading_pieces, scale_by_learning_rate
 from asg.optim.select import Selector
-from asg.optim.setting import Number, Setting, first_count, scheduled
+from asg.optim.setting import Number, Setting, first_count, like, scheduled
 from asg.optim.transform import (
     Chain,
     State,
@@ -50,8 +49,10 @@ def scale_by_adam(
 
     def piece(beta1: Number, beta2: Number) -> Transform:
         def direction(count: Tensor, m: Tensor, v: Tensor) -> Tensor:
-            root = call("sqrt", v / bias_correction(beta2, count, v.dtype))
-            return corrected(m, beta1, count) / (root + eps)
+            # Both corrections are single numbers, and are left to one pass over all elements.
+            root = call("sqrt", bias_correction(like(beta2, v), count, v.dtype))
+            scale = root / bias_correction(like(beta1, m), count, m.dtype)
+            return m / (call("sqrt", v) + eps * root) * scale
 
         def update(gradients: Tensors, state: State, parameters: Tensors) -> tuple[Tensors, State]:
             count = state["count"] + 1
