@@ -163,10 +163,15 @@ def place_blocks(blocks: Sequence[Block]) -> Placement:
     """
     rounded = [Block(aligned(block.nbytes), block.life) for block in blocks]
     by_time = _placed_by_time(rounded)
-    if len(blocks) > _BY_WEIGHT_LIMIT or by_time.nbytes == peak_live_bytes(rounded):
+    bound = peak_live_bytes(rounded)
+    if len(blocks) > _BY_WEIGHT_LIMIT or by_time.nbytes == bound:
         return by_time
-    tried = [by_time, *(_placed_by_weight(rounded, weight) for weight in _WEIGHTS)]
-    return min(tried, key=lambda placement: placement.nbytes)
+    best = by_time
+    for weight in _WEIGHTS:
+        best = min(best, _placed_by_weight(rounded, weight, bound), key=lambda each: each.nbytes)
+        if best.nbytes == bound:
+            break
+    return best
 
 
 # -- by weight: the heaviest block first, each into the tightest gap between those that overlap ---
@@ -176,30 +181,47 @@ _WEIGHTS: tuple[Callable[[Block], int], ...] = (
     lambda block: block.nbytes,
     lambda block: block.nbytes**2 * (1 + block.life.last - block.life.first),
 )
+_ROUNDS = 8
 
 
-def _placed_by_weight(blocks: Sequence[Block], weight: Callable[[Block], int]) -> Placement:
+def _placed_by_weight(
+    blocks: Sequence[Block], weight: Callable[[Block], int], bound: int
+) -> Placement:
+    """The heaviest block first; then again, with those first that came to lie too high."""
     order = sorted(range(len(blocks)), key=lambda i: (-weight(blocks[i]), blocks[i].life.first))
-    placed: list[tuple[int, int, Lifetime]] = []  # (offset, end, life), sorted
+    best = placement = _placed_in_order(blocks, order)
+    for _ in range(_ROUNDS):
+        if best.nbytes == bound:
+            break
+        order.sort(key=lambda i: placement.offsets[i] + blocks[i].nbytes <= bound)
+        placement = _placed_in_order(blocks, order)
+        best = min(best, placement, key=lambda each: each.nbytes)
+    return best
+
+
+def _placed_in_order(blocks: Sequence[Block], order: Sequence[int]) -> Placement:
+    placed: list[tuple[int, int, int, int]] = []  # (offset, end, first, last), sorted
     offsets = [0] * len(blocks)
     top = 0
     for index in order:
         nbytes, life = blocks[index]
+        if not nbytes:
+            continue
         offset = offsets[index] = _tightest_gap(nbytes, life, placed)
-        insort(placed, (offset, offset + nbytes, life))
+        insort(placed, (offset, offset + nbytes, *life))
         top = max(top, offset + nbytes)
     return Placement(tuple(offsets), top)
 
 
-def _tightest_gap(nbytes: int, life: Lifetime, placed: list[tuple[int, int, Lifetime]]) -> int:
+def _tightest_gap(nbytes: int, life: Lifetime, placed: list[tuple[int, int, int, int]]) -> int:
+    born, dies = life
     reached, best, slack = 0, -1, -1
-    for offset, end, other in placed:
-        if end == offset or not life.overlaps(other):
-            continue
+    for offset, end in [(at, end) for at, end, a, b in placed if a <= dies and born <= b]:
         gap = offset - reached
         if gap >= nbytes and (best < 0 or gap - nbytes < slack):
             best, slack = reached, gap - nbytes
-        reached = max(reached, end)
+        if end > reached:
+            reached = end
     return reached if best < 0 else best
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asg.cli.parser import Parser, add_backend, known_backend
 from asg.core.errors import AsgError, ConfigError, DimError, OperandError
@@ -37,19 +37,24 @@ def run(arguments: Sequence[str]) -> int:
         raise ConfigError("--largest needs --memory, such as --memory 4GB")
     if given.backend:
         known_backend(given.backend)
+    if given.memory and given.formulas:
+        raise ConfigError("--memory and --formulas are two questions; leave one of them out")
     executable, defaults = _subject(given.subject, given.kind, given.backend)
     try:
         plan = executable.plan(**_with_defaults(executable, sizes, defaults))
-        answer = _largest(plan, given.largest, given.memory) if given.memory else ""
+        print(_answer(plan, given, top))
     except (OperandError, DimError) as error:
         raise ConfigError(str(error).replace("plan(", "--size (")) from None
-    if given.json:
-        print(plan.to_json())
-    elif answer:
-        print(answer)
-    else:
-        print(plan.table(top))
     return DONE
+
+
+def _answer(plan: Plan, given: Any, top: int) -> str:
+    if given.memory:
+        return _largest(plan, given.largest, given.memory)
+    if given.formulas:
+        formulas = plan.formulas(given.formulas)
+        return formulas.to_json() if given.json else str(formulas)
+    return plan.to_json() if given.json else plan.table(top)
 
 
 def _parser() -> Parser:
@@ -64,6 +69,9 @@ def _parser() -> Parser:
     parser.add_argument("--memory", metavar="SIZE", help="tell the largest batch within, say, 4GB")
     parser.add_argument(
         "--largest", metavar="NAME", help="the size that --memory asks for (default: batch)"
+    )
+    parser.add_argument(
+        "--formulas", metavar="NAME", help="tell memory and work as formulas in this size"
     )
     parser.add_argument("--top", default="20", metavar="N", help="rows of each table; default: 20")
     parser.add_argument("--json", action="store_true", help="everything, for programs")

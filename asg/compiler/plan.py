@@ -23,6 +23,7 @@ from asg.core.op import Op
 
 if TYPE_CHECKING:
     from asg.compiler.driver import Executable
+    from asg.compiler.formulas import Formulas
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -117,6 +118,31 @@ class Plan:
             lambda number: self.executable.plan(**{**self.sizes, size: number}).peak_bytes,
             symbol, memory,
         )  # fmt: skip
+
+    def formulas(self, size: str = "") -> Formulas:
+        """Memory and work as formulas in a symbolic size, and the range for which they hold.
+
+        They tell what plans tell, without planning. The other sizes keep their numbers.
+
+        Args:
+            size: its name; may be left out where there is only one.
+
+        Raises:
+            OperandError: there is no such size, the backend does not tell where values lie, or
+                every number near that of this plan is planned in another way.
+
+        >>> import asg
+        >>> x = asg.input("x", ("n", 256))
+        >>> found = asg.compile(asg.Graph(y=asg.tanh(x))).plan(n=1).formulas()
+        >>> found.totals["arena"], found.at(5)["arena"]
+        (Dim('1024*n'), 5120)
+        """
+        from asg.compiler.formulas import make_formulas  # loaded when it is used
+
+        known = list(sizes_of(self.executable))
+        if not size and len(known) != 1:
+            raise OperandError(f"size: name one of {', '.join(known) or 'none'}")
+        return make_formulas(self, named_size(self.executable, size or known[0]))
 
     def to_json(self) -> str:
         """Everything as JSON text: totals, the work of every op, and the map of the arena."""

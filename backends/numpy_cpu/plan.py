@@ -111,7 +111,7 @@ class Plan:
 
     def summary(self) -> MemoryPlan:
         """The plan as tools read it."""
-        blocks = [Block(aligned(b.nbytes), b.life) for b in self.arena_blocks()]
+        blocks = self.arena_blocks()
         owners = [t for t, storage in self.storages.items() if storage.memory == ARENA]
         held = {slot.input for slot in self.slots}
         feeds = [tensor for i, tensor in enumerate(self.graph.inputs) if i not in held]
@@ -120,7 +120,7 @@ class Plan:
         return MemoryPlan(
             places={tensor: self._place(tensor) for tensor in self.layouts},
             arena_bytes=self.arena_bytes,
-            lower_bound_bytes=peak_live_bytes(blocks),
+            lower_bound_bytes=peak_live_bytes([Block(aligned(n), life) for n, life in blocks]),
             separate_bytes=sum(aligned(nbytes_of(tensor)) for tensor in owners),
             state_bytes=self.state_bytes,
             constant_bytes=sum(self._constants().values()),

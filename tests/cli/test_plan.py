@@ -44,6 +44,15 @@ def test_the_plan_of_a_configuration_and_the_largest_batch(
     assert line.startswith(f"largest batch within {limit}B: ") and number >= 32
 
 
+def test_formulas_in_a_size(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--size", "n=4", "--size", "m=8", "--formulas", "n"]
+    lines = said(capsys, "net.txt", *sizes)
+    assert lines[0].startswith("for n from 1 to ") and lines[0].endswith(", m=8")
+    assert lines[2].split(maxsplit=1) == ["arena", "64*n + 64*((n + 1)//2) + 512"]
+    (line,) = said(capsys, "net.txt", *sizes, "--json")
+    assert json.loads(line)["totals"]["feeds"] == "32*n + 512"
+
+
 def test_a_saved_graph_needs_its_sizes(capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ["--size", "n=4", "--size", "m=8"]
     data = json.loads("\n".join(said(capsys, "net.txt", *sizes, "--json")))
@@ -64,6 +73,8 @@ def test_a_saved_graph_needs_its_sizes(capsys: pytest.CaptureFixture[str]) -> No
         ([CONFIG, "--memory", "4 miles"], "memory='4 miles' is no size"),
         ([CONFIG, "--memory", "1kB"], "batch=1 needs"),
         ([CONFIG, "--memory", "1MB", "--json"], "--memory has one line for an answer"),
+        ([CONFIG, "--formulas", "bach"], "graph 'train_step' has no size 'bach'; did you mean"),
+        ([CONFIG, "--memory", "1MB", "--formulas", "batch"], "--memory and --formulas are two"),
         ([CONFIG, "--largest", "batch"], "--largest needs --memory"),
         ([CONFIG, "--backend", "numpi"], "--backend: unknown backend 'numpi', did you mean 'num"),
         (["net.txt"], "the plan needs a number for n, m: --size (n=64, m=64)"),
