@@ -84,7 +84,7 @@ def test_formulas_by_hand() -> None:
     assert formulas.totals["feeds"] == 32 * N + 512
     assert formulas.totals["results"] == 64 * N
     assert formulas.totals["flops"] == (2 * 8 * 16 + 16) * N
-    assert formulas.totals["peak"] == 192 * N + 1024
+    assert formulas.totals["peak"] == formulas.totals["arena"] + 32 * N + 512 + 64 * N
 
 
 def test_values_that_are_no_whole_number_of_cache_lines() -> None:
