@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Protocol, runtime_checkable
@@ -93,6 +94,14 @@ class CacheableBackend(Backend, Protocol):
 
 
 @runtime_checkable
+class TunableBackend(Protocol):
+    """A backend whose kernels know several ways, of which it can measure the fastest."""
+
+    def tuning(self) -> AbstractContextManager[object]:
+        """What is compiled or planned inside uses the ways that are fastest on this machine."""
+
+
+@runtime_checkable
 class ExportedProgram(Protocol):
     """A program that runs without its graph."""
 
@@ -116,11 +125,13 @@ class BackendPlan:
         peak_bytes: all memory that a step needs, with the caller's feeds and results.
         memory: where every value lies, where the backend decides that itself.
         reported: further numbers in the backend's own words.
+        notes: further lines: which ways were chosen by measurement.
     """
 
     peak_bytes: int
     memory: MemoryPlan | None = None
     reported: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asg.analysis.constraint import bind_dims, require_bound
-from asg.compiler.backend import Backend
+from asg.compiler.backend import Backend, TunableBackend
 from asg.compiler.backend import Executable as BackendExecutable
 from asg.compiler.feed import FeedOrder
 from asg.compiler.loader import load_backend
@@ -72,11 +73,14 @@ class Executable:
         late: Pipeline,
         debug: bool,
         cached: bool = False,
+        tuning: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         """Use `asg.compile`; ``late`` runs when sizes have become numbers.
 
-        With ``cached`` the passes must be known by their names and those of their rules.
+        With ``cached`` the passes must be known by their names and those of their rules. The
+        backend compiles and plans inside of ``tuning()``.
         """
+        self.tuning = tuning
         self.graph = verify(graph)
         self.backend = backend
         self._pipeline, self._late = pipeline, late
@@ -164,7 +168,9 @@ class Executable:
     def build(self, shapes: Sequence[tuple[int, ...]]) -> BackendExecutable:
         """Bind the sizes, check every recorded claim, specialise and compile."""
         if self._watched is None:
-            return self.backend.compile(self.specialised(shapes))
+            known = self.specialised(shapes)
+            with self.tuning():
+                return self.backend.compile(known)
         from asg.compiler.debug import DebuggedProgram, run_watched
 
         binding = self._binding(shapes)
@@ -172,7 +178,8 @@ class Executable:
         self.late_records.clear()
         known = specialise(self.optimized, binding)
         late = run_watched(self._late, known, self.late_records.append)
-        program = self.backend.compile(late[-1].after)
+        with self.tuning():
+            program = self.backend.compile(late[-1].after)
         return DebuggedProgram(program, known.input_names, self._watched, late, binding)
 
     def specialised(self, shapes: Sequence[tuple[int, ...]]) -> Graph:
@@ -297,6 +304,7 @@ def compile(
     backend: str | Backend = "numpy",
     pipeline: Pipeline | None = None,
     debug: bool | None = None,
+    tune: bool = False,
 ) -> Executable:
     """Compile a graph.
 
@@ -307,9 +315,14 @@ def compile(
             are known. One of them must lower the graph for the backend.
         debug: check every pass by value, on made-up inputs now and on those of each call; slow.
             By default what `asg.configure(debug=...)` says, at first False.
+        tune: on NumPy, measure for every shape which way to convolve is the fastest, when sizes
+            become numbers and the program is made; else a model of costs decides. Answers are kept
+            on disk for this machine (`asg.configure(compile_cache=...)`), and `Executable.plan`
+            tells them. Results may differ in their last digits.
 
     Raises:
-        OperandError: something else than a graph.
+        OperandError: something else than a graph; or the backend has nothing to tune: XLA does
+            that by itself.
         GraphError: the graph is not well formed.
         UnsupportedOp: the backend lacks a primitive.
         PassError: with ``debug``, here or from a call: a pass changed a value.
@@ -327,9 +340,19 @@ def compile(
         )
     target = load_backend(backend)
     checked = settings.debug if debug is None else debug
+    tuning = _tuning_of(target) if tune else nullcontext
     if pipeline is not None:
-        return Executable(graph, target, pipeline, (lower_for(target),), checked)
-    return Executable(graph, target, *default_passes(target), checked, cached=True)
+        late = (lower_for(target),)
+        return Executable(graph, target, pipeline, late, checked, tuning=tuning)
+    return Executable(graph, target, *default_passes(target), checked, cached=True, tuning=tuning)
+
+
+def _tuning_of(target: Backend) -> Callable[[], AbstractContextManager[object]]:
+    if isinstance(target, TunableBackend):
+        return target.tuning
+    raise OperandError(
+        f"tune=True: backend {target.name!r} leaves no choice of kernels to asg; leave it out"
+    )
 
 
 def default_passes(target: Backend) -> tuple[Pipeline, Pipeline]:

@@ -64,6 +64,7 @@ class Plan:
             the caller's feeds and results.
         reported: what the backend says in its own words.
         work: of every node that computes, in order. Views move nothing, and are not listed.
+        notes: which ways were chosen by measurement, where it was compiled with ``tune=True``.
     """
 
     executable: Executable
@@ -73,6 +74,7 @@ class Plan:
     peak_bytes: int
     reported: Mapping[str, float]
     work: tuple[OpWork, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def flops(self) -> int:
@@ -171,14 +173,15 @@ def make_plan(executable: Executable, sizes: Mapping[str, int]) -> Plan:
     if not isinstance(backend, PlanningBackend):
         raise OperandError(f"backend {backend.name!r} tells no plan of the programs it makes")
     graph = executable.with_sizes(shapes_for(executable, sizes))
-    told: BackendPlan = backend.plan(graph)
+    with executable.tuning():
+        told: BackendPlan = backend.plan(graph)
     if told.memory is None:
         computed = tuple(node for node in graph.nodes if node.inputs)
     else:
         computed = told.memory.computed
     return Plan(
         executable, dict(sizes), graph, told.memory, told.peak_bytes, told.reported,
-        tuple(_works(graph, computed)),
+        tuple(_works(graph, computed)), told.notes,
     )  # fmt: skip
 
 

@@ -41,6 +41,8 @@ def table(plan: Plan, top: int) -> str:
         lines += aligned([_WORK_HEAD, *(_work_row(plan, each) for each in most)], right=range(1, 6))
     if plan.memory is not None:
         lines += _map_lines(plan.graph.nodes, plan.memory, top)
+    if plan.notes:
+        lines += ["", "chosen by measurement", *(f"  {note}" for note in plan.notes)]
     return "\n".join(lines)
 
 
@@ -168,6 +170,7 @@ def to_json(plan: Plan) -> str:
         "bytes_read": plan.bytes_read,
         "bytes_written": plan.bytes_written,
         "reported": dict(plan.reported),
+        "notes": list(plan.notes),
         "memory": None if memory is None else _memory_data(memory),
         "ops": [_op_data(each) for each in plan.work],
         "values": [] if memory is None else list(_value_data(plan.graph.nodes, memory)),

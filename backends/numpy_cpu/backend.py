@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from asg.compiler.backend import BackendPlan
@@ -18,6 +19,7 @@ from .interpreter import NumpyExecutable
 from .kernel import KERNELS, VIEWS
 from .passes import PASSES
 from .plain import register_function
+from .tuning import notes_of_tuning, tuning
 
 
 class NumpyBackend:
@@ -60,7 +62,16 @@ class NumpyBackend:
         """
         memory = plan_only(graph).summary()
         caller = memory.feed_bytes + memory.result_bytes
-        return BackendPlan(memory.peak_bytes + caller, memory)
+        return BackendPlan(memory.peak_bytes + caller, memory, notes=notes_of_tuning())
+
+    def tuning(self) -> AbstractContextManager[object]:
+        """What is compiled or planned inside convolves by the ways that are fastest here.
+
+        They are measured where they are not known yet, which takes up to a second for each shape.
+        """
+        if settings.blas_kernels == "auto":
+            use_best_kernels()
+        return tuning()
 
     def __repr__(self) -> str:
         """``<backend numpy>``."""

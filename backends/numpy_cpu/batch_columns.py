@@ -39,6 +39,8 @@ MOST_BYTES = 1 << 25
 SHORTEST_RUN = 128
 """Elements. Matrices of fewer columns are slow to multiply: one of all places is better."""
 
+BY_ROWS, BY_PLACES = "rows", "places"
+
 COPYING, ADDING, MULTIPLYING = 0.2, 0.3, 0.008
 
 Slices = tuple[slice, ...]
@@ -52,6 +54,8 @@ class Sliding(NamedTuple):
     places: tuple[int, ...]
     dtype: Any
     scratch: Scratch
+    way: str | None = None
+    """`BY_ROWS` or `BY_PLACES` where that is not for the shape to decide."""
 
     @property
     def groups(self) -> int:
@@ -98,9 +102,16 @@ def reads_each_once(sliding: Sliding) -> bool:
 
 def goes_by_rows(sliding: Sliding) -> bool:
     """Whether columns are gathered `by_rows`."""
+    if sliding.way is not None:
+        return sliding.way == BY_ROWS
+    return sliding.run >= SHORTEST_RUN and may_go_by_rows(sliding)
+
+
+def may_go_by_rows(sliding: Sliding) -> bool:
+    """Whether rows can be read by the windows of several places."""
     first = sliding.axes[0]
     plain = first.dilation == first.input_dilation == 1 and first.window != 1
-    return plain and sliding.run >= SHORTEST_RUN and not reads_each_once(sliding)
+    return plain and not reads_each_once(sliding)
 
 
 def pieces_of(sliding: Sliding, rows: slice) -> Iterator[Piece]:

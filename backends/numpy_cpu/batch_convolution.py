@@ -6,8 +6,9 @@ The columns come from batch_columns.py. Sums of narrow floats are float32, as th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
-from math import prod
+from math import isfinite, prod
 
 import numpy as np
 
@@ -15,12 +16,15 @@ from asg.core.dtype import as_dtype
 from asg.ops import convolution as ops
 
 from .batch_columns import (
+    BY_PLACES,
+    BY_ROWS,
     Sliding,
     contiguous,
     cost_of_columns,
     cost_of_scattering,
     goes_by_rows,
     in_order_of_columns,
+    may_go_by_rows,
     pieces_of,
     rows_of,
     scattered,
@@ -29,6 +33,9 @@ from .kernel import Array, Call, Scratch
 from .order import batch_innermost
 from .products import run_together
 from .threads import Part, threads_here
+from .tuning import Way, chosen
+
+SCATTERING = "scattering"
 
 MOST_PARTIAL_BYTES = 1 << 22
 """Of products of single rows, which are added up."""
@@ -39,6 +46,33 @@ LEAST_SHARED = 4e5
 
 def by_windows(op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scratch) -> list[Call]:
     """``out [batch, outs, *places]`` from ``x [batch, ins, *sizes]``."""
+    sliding, outs = _sliding(op, x, weight, out, scratch)
+
+    def usual() -> str:
+        if cost_of_scattering(sliding, outs) < cost_of_columns(sliding, outs):
+            return SCATTERING
+        return BY_ROWS if goes_by_rows(sliding) else BY_PLACES
+
+    names = [BY_PLACES]
+    names += [BY_ROWS] if may_go_by_rows(sliding) else []
+    names += [SCATTERING] if isfinite(cost_of_scattering(sliding, outs)) else []
+    ways: dict[str, Way] = {name: partial(_by_windows, name) for name in names}
+    return chosen(op, (x, weight, out), ways, usual)(op, x, weight, out, scratch)
+
+
+def _sliding(
+    op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scratch, way: str | None = None
+) -> tuple[Sliding, int]:
+    """The windows over x, and the output channels of a group."""
+    source = x.transpose(batch_innermost(x.ndim)).reshape(op.groups, -1, *x.shape[2:], x.shape[0])
+    axes = op.axes(weight)  # type: ignore[arg-type]
+    sliding = Sliding(source, axes, tuple(out.shape[2:]), _wide(out), scratch, way)
+    return sliding, out.shape[1] // op.groups
+
+
+def _by_windows(
+    way: str, op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scratch
+) -> list[Call]:
     back = batch_innermost(x.ndim)
     wide = _wide(out)
     total = out.transpose(back)
@@ -46,18 +80,20 @@ def by_windows(op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scrat
     if not direct:
         total = scratch(total.shape, wide)
     split = weight.reshape(op.groups, -1, *weight.shape[1:])
-    source = x.transpose(back).reshape(op.groups, -1, *x.shape[2:], x.shape[0])
     target = total.reshape(op.groups, -1, *total.shape[1:])
-    sliding = Sliding(source, op.axes(weight), tuple(out.shape[2:]), wide, scratch)  # type: ignore[arg-type]
-    calls = _convolved(sliding, split, target)
+    sliding, _ = _sliding(op, x, weight, out, scratch, None if way == SCATTERING else way)
+    convolved = _scattered if way == SCATTERING else _convolved
+    calls = convolved(sliding, split, target)
     return calls if direct else [*calls, (_copy, (out.transpose(back), total))]
+
+
+def _scattered(sliding: Sliding, weight: Array, out: Array) -> list[Call]:
+    copies, x = contiguous(sliding.x, sliding)
+    return [*copies, *scattered(sliding._replace(x=x), weight, out)]
 
 
 def _convolved(sliding: Sliding, weight: Array, out: Array) -> list[Call]:
     groups, outs = weight.shape[:2]
-    if cost_of_scattering(sliding, outs) < cost_of_columns(sliding, outs):
-        copies, x = contiguous(sliding.x, sliding)
-        return [*copies, *scattered(sliding._replace(x=x), weight, out)]
     calls, rows = contiguous(in_order_of_columns(weight, sliding), sliding)
     matrix = rows.reshape(groups, outs, -1)
     parts: list[Part] = []
@@ -86,10 +122,27 @@ def _together(parts: Sequence[Part]) -> list[Call]:
 def by_weight(op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scratch) -> list[Call]:
     """The gradient by a weight: ``out [ins, outs, *window]`` from ``x [ins, batch, *sizes]`` and
     ``weight [outs, batch, *places]``, the cotangents; each sum goes over places and batch."""
+    sliding = _over_channels(op, x, weight, out, scratch)
+    names = [BY_PLACES, BY_ROWS] if may_go_by_rows(sliding) else [BY_PLACES]
+    ways: dict[str, Way] = {name: partial(_by_weight, name) for name in names}
+    usual = BY_ROWS if goes_by_rows(sliding) else BY_PLACES
+    return chosen(op, (x, weight, out), ways, lambda: usual)(op, x, weight, out, scratch)
+
+
+def _over_channels(
+    op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scratch, way: str | None = None
+) -> Sliding:
+    """The windows of the convolution whose gradient it is, over x with its channels first."""
     axes = op.axes(weight)  # type: ignore[arg-type]
     forth = [axis.exchanged(size) for axis, size in zip(axes, x.shape[2:], strict=True)]
-    places = tuple(weight.shape[2:])
-    sliding = Sliding(np.moveaxis(x, 1, -1)[None], forth, places, _wide(out), scratch)
+    source = np.moveaxis(x, 1, -1)[None]
+    return Sliding(source, forth, tuple(weight.shape[2:]), _wide(out), scratch, way)
+
+
+def _by_weight(
+    way: str, op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scratch
+) -> list[Call]:
+    sliding = _over_channels(op, x, weight, out, scratch, way)
     copies, cotangents = contiguous(np.moveaxis(weight, 1, -1)[None], sliding)
     calls, total = _products(sliding, cotangents)
     channels, (first, *others) = x.shape[0], sliding.elements

@@ -3,7 +3,7 @@
 Where the batch lies innermost (order.py), `asg.backends.numpy_cpu.batch_convolution` does it; the
 rest is here.
 
-Three ways to the same sum, chosen by what they move (`_way`):
+Three ways to the same sum, chosen by what they move (`_usual`) or by measurement (tuning.py):
 
 * by places: a column for each place of a window, one product for each image;
 * by elements, for few places and large windows (the gradient by a weight): the same, with places
@@ -18,6 +18,7 @@ than about what the second-level cache holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ from asg.ops.windows import Axis, Meeting, taps, visits
 from .. import batch_convolution
 from ..kernel import Array, Axes, Call, Scratch, kernel
 from ..order import batch_innermost, is_innermost
+from ..tuning import Way, chosen
 
 BLOCK_BYTES = 1 << 20
 
@@ -91,30 +93,47 @@ def conv(op: ops.Conv, inputs: list[Array], outputs: list[Array], scratch: Scrat
     _, batch_way = _batch_way(op, x, weight)
     if batch_way is not None:
         return batch_way(op, x, weight, out, scratch)
+    usual = _usual(_problem(op, x, weight, out, scratch))
+    ways: dict[str, Way] = {
+        name: partial(_by, name) for name in WAYS if name != "scattering" or _steps_by_one(op)
+    }
+    return chosen(op, (x, weight, out), ways, lambda: usual)(op, x, weight, out, scratch)
+
+
+def _steps_by_one(op: ops.Conv) -> bool:
+    return set(op.stride) <= {1}
+
+
+def _by(
+    way: str, op: ops.Conv, x: Array, weight: Array, out: Array, scratch: Scratch
+) -> list[Call]:
     narrow = out.dtype.itemsize == 2 and as_dtype(out.dtype).is_float
     total = scratch(out.shape, np.float32) if narrow else out
-    axes = op.axes(weight)  # type: ignore[arg-type]
+    calls = WAYS[way](_problem(op, x, weight, total, scratch))
+    return [*calls, (_copy, (out, total))] if narrow else calls
+
+
+def _problem(op: ops.Conv, x: Array, weight: Array, total: Array, scratch: Scratch) -> Problem:
+    axes: list[Axis] = op.axes(weight)  # type: ignore[arg-type]
     outs, ins = (count // op.groups for count in (weight.shape[0], x.shape[1]))
-    problem = Problem(
+    return Problem(
         x.reshape(x.shape[0], op.groups, ins, *x.shape[2:]),
         weight.reshape(op.groups, outs, *weight.shape[1:]),
         total.reshape(x.shape[0], op.groups, outs, *total.shape[2:]),
         axes, scratch,
     )  # fmt: skip
-    calls = _way(problem)(problem)
-    return [*calls, (_copy, (out, total))] if narrow else calls
 
 
-def _way(problem: Problem) -> Callable[[Problem], list[Call]]:
+def _usual(problem: Problem) -> str:
     """The way that moves least; an addition costs about as much as two copies."""
     if prod(problem.places) * 2 <= prod(problem.window):
-        return _by_elements
+        return "elements"
     spread_out = any(axis.input_dilation > 1 for axis in problem.axes)
     outs, ins = problem.weight.shape[1:3]
     added, copied = outs * prod(problem.sizes), ins * prod(problem.places)
     if max(axis.stride for axis in problem.axes) == 1 and (spread_out or 2 * added <= copied):
-        return _by_scattering
-    return _by_places
+        return "scattering"
+    return "places"
 
 
 def _copy(target: Array, source: Array) -> None:
@@ -256,3 +275,10 @@ def _by_scattering(problem: Problem) -> list[Call]:
             into, values = at_end(out[block], to), at_end(spatial[:, :, :, k], source)
             calls += [(np.add, (into, values, into))] if into.size else []
     return calls
+
+
+WAYS: dict[str, Callable[[Problem], list[Call]]] = {
+    "places": _by_places,
+    "elements": _by_elements,
+    "scattering": _by_scattering,
+}

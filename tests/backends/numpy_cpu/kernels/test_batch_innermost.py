@@ -115,7 +115,7 @@ def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """As they are, or so small that everything comes in many pieces, shared by three threads."""
     if request.param == "small":
         monkeypatch.setattr(batch_convolution, "LEAST_SHARED", 0.0)
-        monkeypatch.setattr(batch_convolution, "thread_count", lambda: 3)
+        monkeypatch.setattr(batch_convolution, "threads_here", lambda: 3)
         monkeypatch.setattr(batch_columns, "PIECE_BYTES", 256)
         monkeypatch.setattr(batch_columns, "MOST_BYTES", 2048)
         monkeypatch.setattr(batch_columns, "SHORTEST_RUN", 1)
