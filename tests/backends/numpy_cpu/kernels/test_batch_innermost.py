@@ -229,7 +229,7 @@ def test_threads_share_the_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(2).integers(-2, 3, size=(4, 5, 6, 6)).astype("float32")
     expected = _all_windows(GEOMETRIES[2], [in_order(x, 0)])
     monkeypatch.setattr(window_reductions, "FEWEST_SHARED", 1)
-    monkeypatch.setattr(window_reductions, "thread_count", lambda: 3)
+    monkeypatch.setattr(window_reductions, "threads_here", lambda: 3)
     for ours, alone in zip(_all_windows(GEOMETRIES[2], [in_order(x, 0)]), expected, strict=True):
         assert np.array_equal(ours, alone)
 
