@@ -27,6 +27,7 @@ from asg.ops.compare import greater
 from asg.ops.elementwise import add, multiply, pow, where
 from asg.ops.elementwise_unary import rsqrt
 from asg.ops.join import pad
+from asg.ops.matrices import is_zero
 from asg.ops.norm import LayerNorm
 from asg.ops.operand import require_number, respelled, widened
 from asg.ops.shape import reshape, shape_text
@@ -226,13 +227,18 @@ class BatchNormTraining(ChannelNorm):
             return off, rsqrt(self.aligned(outputs[2], x) + self.eps)
 
         def by_x() -> Tensor:
+            # The sums are those of the other two gradients, and are computed once.
             off, scale = parts()
-            result = off * scale
-            up = pull * self.aligned(inputs[1], x) if len(inputs) > 1 else pull
-            along = (up * result).mean(others, keepdims=True)
-            through = (up - up.mean(others, keepdims=True) - result * along) * scale
-            by_mean = self.aligned(cotangents[1], x) + off * self.aligned(cotangents[2], x) * 2.0
-            return (through + by_mean / element_count(x, others, off.dtype)).astype(x.dtype)
+            result, count = off * scale, element_count(x, others, pull.dtype)
+            mean = self.aligned(pull.sum(others) / count, x)
+            along = self.aligned((pull * result).sum(others) / count, x)
+            factor = scale * self.aligned(inputs[1], x) if len(inputs) > 1 else scale
+            through = (pull - mean - result * along) * factor
+            if not is_zero(cotangents[1]):
+                through = through + self.aligned(cotangents[1], x) / count
+            if not is_zero(cotangents[2]):
+                through = through + off * (self.aligned(cotangents[2], x) * 2.0 / count)
+            return through.astype(x.dtype)
 
         def by_weight() -> Tensor:
             off, scale = parts()
