@@ -99,16 +99,15 @@ def sum_over_nothing(node: Node) -> Tensor | None:
 
 @node_rule(Sum, numerics="reassociating")
 def sum_of_sum(node: Node) -> Tensor | None:
-    """sum(sum(x, a, keepdims=false), b, keepdims=false) -> sum(x, a and b)"""
+    """sum(sum(x, a, keepdims=false), b) -> sum(x, a and b), with new axes if b has kept its own"""
     inner = node.inputs[0].node
     if not isinstance(inner.op, Sum) or inner.op.keepdims or not isinstance(node.op, Sum):
-        return None
-    if node.op.keepdims:
         return None
     (x,) = inner.inputs
     kept = [axis for axis in range(x.ndim) if axis not in inner.op.axis]
     axes = tuple(sorted((*inner.op.axis, *(kept[axis] for axis in node.op.axis))))
-    return Sum(axes, False)(x)
+    total: Tensor = Sum(axes, False)(x)
+    return ExpandDims(node.op.axis)(total) if node.op.keepdims else total
 
 
 @node_rule(Sum)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asg.core.node import Node
 from asg.core.tensor import Tensor
 from asg.ops.cast import StopGradient
+from asg.passes.shape_rules import REASSOCIATING_SHAPE_RULES
 from asg.rewrite.rule import Rule, node_rule
 
 
@@ -14,4 +15,4 @@ def no_more_gradients(node: Node) -> Tensor:
     return node.inputs[0]
 
 
-RULES: tuple[Rule, ...] = (no_more_gradients,)
+RULES: tuple[Rule, ...] = (no_more_gradients, *REASSOCIATING_SHAPE_RULES)

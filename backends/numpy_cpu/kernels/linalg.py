@@ -23,16 +23,20 @@ def matmul(
     copy_a, a = readable(a, wide, scratch)
     copy_b, b = readable(b, wide, scratch)
     total = scratch(out.shape, wide) if narrow else out
-    calls = [*copy_a, *copy_b, *_product(a, b, total)]
+    calls = [*copy_a, *copy_b, *_product(a, b, total, scratch)]
     return [*calls, (_narrow, (out, total))] if narrow else calls
 
 
-def _product(a: Array, b: Array, out: Array) -> list[Call]:
+def _product(a: Array, b: Array, out: Array, scratch: Scratch) -> list[Call]:
+    calls: list[Call] = []
     if a.ndim > 2 and b.ndim <= 2:  # one product of all rows instead of one for each leading index
         rows = reshaped_view(a, (prod(a.shape[:-1]), a.shape[-1]))
+        if rows is None and prod(a.shape[:-2]) * b.size > a.size:  # each would prepare b anew
+            copy = scratch(a.shape, a.dtype)
+            calls, rows = [(np.copyto, (copy, a))], copy.reshape(-1, a.shape[-1])
         if rows is not None:
             a, out = rows, out.reshape(rows.shape[0], *b.shape[1:])
-    return shared_product(a, b, out) or [_flat_product(a, b, out)]
+    return calls + (shared_product(a, b, out) or [_flat_product(a, b, out)])
 
 
 def _flat_product(a: Array, b: Array, out: Array) -> Call:
