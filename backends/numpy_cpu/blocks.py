@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .kernel import Array
+from .kernel import Array, Scratch
 
 Part = int | slice
 Index = tuple[Part, ...]
@@ -30,6 +30,29 @@ class Spread(NamedTuple):
         """What belongs to a block."""
         piece: Array = self.array[(*index, ...)]
         return piece
+
+
+class SameMemory:
+    """Scratch memory that one block after the other uses; the first takes the most."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        """Nothing is taken yet."""
+        self._scratch = scratch
+        self._held: list[Array] = []
+        self._used = 0
+
+    def anew(self) -> Scratch:
+        """For the next block: what it asks for lies where that of the block before lay."""
+        self._used = 0
+        return self
+
+    def __call__(self, shape: Sequence[int], dtype: Any, /) -> Array:
+        """`Scratch`."""
+        nbytes = prod(shape) * np.dtype(dtype).itemsize
+        if self._used == len(self._held):
+            self._held.append(self._scratch((nbytes,), np.uint8))
+        self._used += 1
+        return np.ndarray(tuple(shape), dtype, self._held[self._used - 1])
 
 
 def common_axes(arrays: Sequence[Array], like: Array) -> tuple[tuple[int, ...], list[Spread]]:

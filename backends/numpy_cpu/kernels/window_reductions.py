@@ -7,7 +7,7 @@ under a mask, and right for infinities and NaN, which a product with zeros and o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -19,9 +19,14 @@ from asg.core.op import Op
 from asg.ops import window_reductions as ops
 from asg.ops.windows import Axis, Meeting, taps
 
+from ..blocks import SameMemory
 from ..kernel import Array, Call, Scratch, kernel, ufunc_call
 from ..order import memory_order
 from ..threads import TEAM, threads_here
+
+BLOCK_BYTES, THREAD_BLOCK_BYTES = 1 << 19, 1 << 21
+"""Of the widest array, on one thread and on several: what stays in the cache from one element of
+the windows to the next. Threads that make shorter calls wait for each other."""
 
 FEWEST_SHARED = 1 << 19
 """Elements: half a millisecond of work, from which on threads share it."""
@@ -43,6 +48,10 @@ class Laid(NamedTuple):
         """Parts of the spatial axes."""
         return x[(slice(None),) * self.lead + tuple(parts)]
 
+    def block(self, start: int, stop: int) -> Laid:
+        """A part of the first axis."""
+        return self._replace(arrays=tuple(array[start:stop] for array in self.arrays))
+
     def sizes(self, x: Array) -> tuple[int, ...]:
         """Of the spatial axes."""
         return tuple(x.shape[self.lead : self.lead + x.ndim - 2])
@@ -60,15 +69,17 @@ Binder = Callable[[Any, Laid, Scratch], list[Call]]
 
 def _windows(op_class: type[Op]) -> Callable[[Binder], Binder]:
     """Register a kernel over arrays as they lie; threads share its first axis, which no window
-    leaves."""
+    leaves, and each goes through its share in blocks."""
 
     def register(function: Binder) -> Binder:
         @kernel(op_class, order="follows")
         def bind(
             op: Op, inputs: list[Array], outputs: list[Array], scratch: Scratch
         ) -> list[Call]:
-            laid = _laid(inputs, outputs)
-            parts = [function(op, part, scratch) for part in _shares(laid)]
+            parts: list[list[Call]] = []
+            for blocks in _shares(_laid(inputs, outputs)):
+                memory = SameMemory(scratch)
+                parts.append([c for each in blocks for c in function(op, each, memory.anew())])
             return parts[0] if len(parts) == 1 else [(TEAM.run, (parts,))]
 
         return function
@@ -76,14 +87,21 @@ def _windows(op_class: type[Op]) -> Callable[[Binder], Binder]:
     return register
 
 
-def _shares(laid: Laid) -> list[Laid]:
-    length, elements = len(laid.arrays[0]), max(array.size for array in laid.arrays)
-    count = min(threads_here(), length) if elements >= FEWEST_SHARED else 1
-    edges = [length * number // count for number in range(count + 1)]
+def _shares(laid: Laid) -> list[list[Laid]]:
+    """The blocks for each thread."""
+    length, largest = len(laid.arrays[0]), max(laid.arrays, key=lambda array: array.size)
+    count = min(threads_here(), length) if largest.size >= FEWEST_SHARED else 1
+    blocks = largest.nbytes // (count * (BLOCK_BYTES if count == 1 else THREAD_BLOCK_BYTES))
     return [
-        laid._replace(arrays=tuple(array[start:stop] for array in laid.arrays))
-        for start, stop in pairwise(edges)
+        [laid.block(*edges) for edges in _edges(start, stop, blocks)]
+        for start, stop in _edges(0, length, count)
     ]
+
+
+def _edges(start: int, stop: int, count: int) -> Iterator[tuple[int, int]]:
+    """Of about equal pieces, none of them empty, the first as long as any."""
+    count = max(1, min(count, stop - start))
+    return pairwise(start - (start - stop) * number // count for number in range(count + 1))
 
 
 def _is_half(x: Array) -> bool:

@@ -1,11 +1,13 @@
 """Blocks cover every element once, over as few axes as the strides allow."""
 
+from collections.abc import Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
 import pytest
-from asg.backends.numpy_cpu.blocks import common_axes, cut
+from asg.backends.numpy_cpu.blocks import SameMemory, common_axes, cut
 
 SHAPES = [(), (1,), (7,), (3, 5), (1, 6, 1), (4, 3, 2), (2, 1, 3, 4)]
 
@@ -78,3 +80,19 @@ def test_the_arrays_keep_their_elements(seed: int) -> None:
     np.testing.assert_allclose(total.ravel(), expected.transpose(inner).ravel())
     spread[0].array[...] = 7.0
     assert (like == 7.0).all()
+
+
+def test_one_block_after_the_other_uses_the_same_memory() -> None:
+    asked: list[int] = []
+
+    def scratch(shape: Sequence[int], dtype: Any, /) -> Any:
+        asked.append(prod(shape) * np.dtype(dtype).itemsize)
+        return np.empty(shape, dtype)
+
+    memory = SameMemory(scratch)
+    first = memory.anew()
+    one, other = first((3, 2), np.float32), first((5,), np.int8)
+    again = memory.anew()
+    assert np.may_share_memory(one, again((2, 2), np.float32))
+    assert np.may_share_memory(other, again((4,), np.int8))
+    assert asked == [24, 5] and not np.may_share_memory(one, other)

@@ -234,6 +234,21 @@ def test_threads_share_the_channels(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.array_equal(ours, alone)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("channels_in_a_block", [1, 2, 3])
+def test_blocks_change_nothing(
+    threads: int, channels_in_a_block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = np.random.default_rng(3).integers(-2, 3, size=(4, 7, 6, 6)).astype("float32")
+    expected = _all_windows(GEOMETRIES[2], [in_order(x, 0)])
+    for name in ("BLOCK_BYTES", "THREAD_BLOCK_BYTES"):
+        monkeypatch.setattr(window_reductions, name, channels_in_a_block * x[:, 0].nbytes)
+    monkeypatch.setattr(window_reductions, "FEWEST_SHARED", 1)
+    monkeypatch.setattr(window_reductions, "threads_here", lambda: threads)
+    for ours, whole in zip(_all_windows(GEOMETRIES[2], [in_order(x, 0)]), expected, strict=True):
+        assert np.array_equal(ours, whole)
+
+
 def test_the_first_of_equal_elements_and_the_first_nan_are_found() -> None:
     x = np.array([[[[1.0, 3.0], [3.0, np.nan]], [[2.0, 5.0], [5.0, 5.0]]]])
     geometry = GEOMETRIES[0]
