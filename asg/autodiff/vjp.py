@@ -8,6 +8,7 @@ that list every op without a gradient.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 
 from asg.autodiff.sum_to import sum_to
 from asg.core.errors import GraphError, NotDifferentiable
@@ -24,6 +25,10 @@ Cotangents = dict[Tensor, Tensor]
 STABLE_FORMS: dict[type[Op], list[Callable[[Node], Tensor | None]]] = {}
 """By op, functions that give the stable expression a node stands for, or None; the stabilising
 rules (asg/passes/stabilise.py) fill it, so that value and gradient are stable together."""
+
+_expanding: ContextVar[frozenset[type[Op]]] = ContextVar("asg_expanding", default=frozenset())
+"""The composites that are being differentiated through their decomposition, which is not to be
+taken for the composite again."""
 
 
 def pullback(
@@ -136,7 +141,7 @@ def _through_stable_form(
     for form in STABLE_FORMS.get(type(node.op), ()):
         floor = next_serial()
         stable = form(node)
-        if stable is None:
+        if stable is None or type(stable.node.op) in _expanding.get():
             continue
         new = reachable_nodes([stable], floor)
         operands = dict.fromkeys(t for n in new for t in n.inputs if t.node.serial < floor)
@@ -168,7 +173,11 @@ def _through_decomposition(
     decomposed = node.op.decompose(*node.inputs)
     outputs = decomposed if isinstance(decomposed, tuple) else (decomposed,)
     operands = [tensor for tensor in dict.fromkeys(node.inputs) if tensor in active]
-    found = pullback(outputs, cotangents, operands, floor, cut=True)
+    token = _expanding.set(_expanding.get() | {type(node.op)})
+    try:
+        found = pullback(outputs, cotangents, operands, floor, cut=True)
+    finally:
+        _expanding.reset(token)
     return [(o, c) for o, c in zip(operands, found, strict=True) if c is not None]
 
 

@@ -22,6 +22,7 @@ from asg.passes.merge_equal import merge_equal
 from asg.passes.merge_loops import merge_loops
 from asg.passes.move_rules import MOVE_RULES
 from asg.passes.power_rules import POWER_RULES
+from asg.passes.recognise import OF_RECOGNISED, RECOGNISING
 from asg.passes.record import PassRecord
 from asg.passes.shape_rules import SHAPE_RULES
 from asg.passes.stabilise import STABILISING
@@ -72,6 +73,7 @@ class RulePass:
 
 SIMPLIFY = RulePass("simplify", (*ALGEBRA, *POWER_RULES, *SHAPE_RULES, *MOVE_RULES))
 STABILISE = RulePass("stabilise", STABILISING)
+RECOGNISE = RulePass("recognise", (*RECOGNISING, *OF_RECOGNISED))
 MERGE_EQUAL = FunctionPass("merge_equal", merge_equal)
 MERGE_LOOPS = FunctionPass("merge_loops", merge_loops)
 HOIST_INVARIANTS = FunctionPass("hoist_invariants", hoist_invariants)
@@ -158,7 +160,9 @@ def run_pipeline(
 
 def simplify_pipeline(evaluate: Evaluator) -> Pipeline:
     """The passes that need no backend: what ``graph.optimize()`` runs."""
-    return (SIMPLIFY, STABILISE, Fold(evaluate), MERGE_EQUAL, MERGE_LOOPS, REMOVE_UNUSED)
+    return (
+        SIMPLIFY, STABILISE, RECOGNISE, Fold(evaluate), MERGE_EQUAL, MERGE_LOOPS, REMOVE_UNUSED,
+    )  # fmt: skip
 
 
 def default_pipeline(target: Target, evaluate: Evaluator) -> Pipeline:
@@ -170,6 +174,7 @@ def default_pipeline(target: Target, evaluate: Evaluator) -> Pipeline:
     return (
         SIMPLIFY,
         STABILISE,
+        RECOGNISE,
         Fold(evaluate),
         MERGE_EQUAL,
         MERGE_LOOPS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from asg.autodiff.vjp import STABLE_FORMS
 from asg.core.node import Node
@@ -102,6 +102,16 @@ STABILISING: tuple[Rule, ...] = (
 )
 
 
+def take_gradients_of(rules: Sequence[Rule]) -> None:
+    """Let the gradient of a pattern be that of its better form, whether or not a pass runs.
+
+    Else a finite value would get a NaN slope, and value and slope would share nothing.
+    """
+    for each in rules:
+        for root in each.roots:
+            STABLE_FORMS.setdefault(root, []).append(_stable_form(each))
+
+
 def _stable_form(rule: Rule) -> Callable[[Node], Tensor | None]:
     def form(node: Node) -> Tensor | None:
         replacement = rule.replace(node) if rule.may_match(node) else None
@@ -110,7 +120,4 @@ def _stable_form(rule: Rule) -> Callable[[Node], Tensor | None]:
     return form
 
 
-# The gradient of a pattern is that of its stable form: else a finite value would get a NaN slope.
-for _rule in STABILISING:
-    for _root in _rule.roots:
-        STABLE_FORMS.setdefault(_root, []).append(_stable_form(_rule))
+take_gradients_of(STABILISING)

@@ -17,6 +17,7 @@ from asg.rewrite.pattern import Binding, Hole, PatternNode, matches
 
 Numerics = Literal["exact", "reassociating", "approximate"]
 Replacement = Tensor | tuple[Tensor, ...] | None
+When = Callable[[Node], bool]
 
 
 @dataclass(frozen=True)
@@ -126,15 +127,20 @@ def _ops_of(operand: Any) -> tuple[type[Op], ...] | None:
 class NodeRule(Rule):
     """A rule given as a function of the node."""
 
-    def __init__(self, roots: tuple[type[Op], ...], **facts: Any) -> None:
-        """``roots`` are the op classes the function is called for."""
+    def __init__(self, roots: tuple[type[Op], ...], when: When | None, **facts: Any) -> None:
+        """``roots`` are the op classes the function is called for, if ``when`` says so."""
         super().__init__(**facts)
         object.__setattr__(self, "_roots", roots)
+        object.__setattr__(self, "_when", when)
 
     @property
     def roots(self) -> tuple[type[Op], ...]:
         roots: tuple[type[Op], ...] = self._roots  # type: ignore[attr-defined]
         return roots
+
+    def may_match(self, node: Node) -> bool:
+        when: When | None = self._when  # type: ignore[attr-defined]
+        return when is None or when(node)
 
     def replace(self, node: Node) -> Replacement:
         result: Replacement = self.function(node)
@@ -158,13 +164,21 @@ def rule(
 
 
 def node_rule(
-    *roots: type[Op], numerics: Numerics = "exact", safe: bool = True, tolerance: float = 0.0
+    *roots: type[Op],
+    numerics: Numerics = "exact",
+    safe: bool = True,
+    tolerance: float = 0.0,
+    when: When | None = None,
 ) -> Callable[[Callable[[Node], Replacement]], NodeRule]:
-    """Decorate ``def name(node)`` that returns a replacement or None, for nodes of these ops."""
+    """Decorate ``def name(node)`` that returns a replacement or None, for nodes of these ops.
+
+    ``when`` is a quick test that most nodes fail: only where it holds is the function called.
+    """
 
     def wrap(function: Callable[[Node], Replacement]) -> NodeRule:
         return NodeRule(
             roots,
+            when,
             name=function.__name__,
             numerics=numerics,
             safe=safe,

@@ -20,6 +20,10 @@ CASES: dict[str, tuple[Function, list[float]]] = {
     "log_of_sigmoid": (lambda x: asg.log(asg.sigmoid(x)), [1.0, 0.0]),
     "one_minus_sigmoid": (lambda x: 1.0 - asg.sigmoid(x), [0.0, 0.0]),
     "log_of_sum_of_exp": (lambda x: asg.log(asg.sum(asg.exp(x))), [0.0, 1.0]),
+    "nll_of_log_softmax": (
+        lambda x: asg.nll_loss(asg.log(asg.softmax(x)), asg.constant(0)),
+        [-1.0, 1.0],
+    ),
 }
 
 

@@ -27,6 +27,7 @@ from asg.passes.lean_loops import lean_loops
 from asg.passes.pipeline import (
     HOIST_INVARIANTS,
     MERGE_EQUAL,
+    RECOGNISE,
     REMOVE_UNUSED,
     SIMPLIFY,
     STABILISE,
@@ -49,6 +50,7 @@ def shard_for_two(graph: Graph) -> Graph:
 PASSES: dict[str, Pass] = {
     "simplify": SIMPLIFY,
     "stabilise": STABILISE,
+    "recognise": RECOGNISE,
     "fold": Fold(evaluate),
     "merge_equal": MERGE_EQUAL,
     "remove_unused": REMOVE_UNUSED,
