@@ -82,8 +82,9 @@ def product_of(tensor: Tensor, whole: Collection[Tensor] = ()) -> Product | None
 
     >>> import asg
     >>> x = asg.input("x", (3,))
-    >>> product_of(-(x * 3.0) * asg.square(x) / 2.0)
-    (-1.5, [<x: f32[3]>, <x: f32[3]>, <x: f32[3]>])
+    >>> number, factors = product_of(-(x * 3.0) * asg.square(x) / 2.0)
+    >>> number, factors == [x, x, x]
+    (-1.5, True)
     """
     number, pending = 1.0, [tensor]
     factors: list[Tensor] = []
