@@ -20,7 +20,7 @@ def test_an_ordinary_model_is_fine_and_tells_what_backward_reads() -> None:
     names = [tensor.node.op.name for tensor in report.saved]
     assert names == ["add", "relu", "permute_dims", "add"]
     batch = asg.dim("batch")
-    assert report.saved_bytes == 4 * (8 * batch + 8 * batch + 24 + 3 * batch + batch)
+    assert report.saved_bytes == 4 * (8 * batch + 8 * batch + 24 + 3 * batch)
     assert "nothing suspicious" in str(report)
 
 
