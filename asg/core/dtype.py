@@ -35,6 +35,7 @@ import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, NoReturn
 
 import numpy
@@ -205,7 +206,7 @@ def as_dtype(value: object) -> DType:
         found = _BY_PYTHON_TYPE[value]
     else:
         foreign = _foreign_dtype(value)
-        found = None if foreign is None else DTYPES.get(foreign.name)
+        found = None if foreign is None else _of_numpy(foreign)
     if found is None:
         raise DtypeError(_unknown_dtype_message(value))
     return found
@@ -228,6 +229,12 @@ def _foreign_dtype(value: object) -> numpy.dtype[Any] | None:
         return numpy.dtype(value)
     carried = getattr(value, "dtype", None)  # jax.numpy.float32 is a class with a dtype
     return carried if isinstance(carried, numpy.dtype) else None
+
+
+@cache
+def _of_numpy(dtype: numpy.dtype[Any]) -> DType | None:
+    """By its name, which NumPy puts together anew at every question."""
+    return DTYPES.get(dtype.name)
 
 
 def _unknown_dtype_message(value: object) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from asg.compiler.backend import BackendPlan
 from asg.config import settings, thread_count
+from asg.core.collector import paused_collector
 from asg.core.graph import Graph
 from asg.core.op import Op
 from asg.core.types import TensorType
@@ -47,7 +48,8 @@ class NumpyBackend:
         """
         if settings.blas_kernels == "auto":
             use_best_kernels()
-        return NumpyExecutable(graph)
+        with paused_collector():
+            return NumpyExecutable(graph)
 
     def fingerprint(self) -> str:
         """The ops that have kernels, those of plug-ins too, and the number of threads."""
