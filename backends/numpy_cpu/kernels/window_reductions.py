@@ -24,7 +24,7 @@ from ..kernel import Array, Call, Scratch, kernel, ufunc_call
 from ..order import memory_order
 from ..threads import TEAM, threads_here
 
-BLOCK_BYTES, THREAD_BLOCK_BYTES = 1 << 19, 1 << 21
+BLOCK_BYTES, THREAD_BLOCK_BYTES = 1 << 19, 1 << 20
 """Of the widest array, on one thread and on several: what stays in the cache from one element of
 the windows to the next. Threads that make shorter calls wait for each other."""
 
