@@ -31,6 +31,11 @@ def threads_here() -> int:
     return 1 if _one_thread.get() else thread_count()
 
 
+def beside_others() -> bool:
+    """Whether what is bound now runs while other threads make calls, and so had better be long."""
+    return _one_thread.get()
+
+
 @contextmanager
 def on_one_thread() -> Iterator[None]:
     """What is bound inside runs in a part of the team's work, and so has its thread alone."""

@@ -22,7 +22,7 @@ from asg.ops.reduce import Max, Min, Reduction, Sum
 from ..block_program import BlockProgram, block_program
 from ..blocks import Index, Part, Spread, common_axes, cut
 from ..kernel import KERNELS, VIEWS, Array, Call, Pairs, Scratch, kernel, static_shape
-from ..threads import TEAM, threads_here
+from ..threads import TEAM, beside_others, threads_here
 
 BLOCK_BYTES = 1 << 17
 """Of one value: with the five to ten values of a chain, what the second-level cache
@@ -176,7 +176,8 @@ def _parts(sizes: tuple[int, ...], itemsize: int) -> list[list[Index]]:
     size = math.prod(sizes)
     threads = min(threads_here(), size * itemsize // SHARED_BYTES)
     if threads < 2:
-        return [list(cut(sizes, BLOCK_BYTES // itemsize))]
+        most = THREAD_BLOCK_BYTES if beside_others() else BLOCK_BYTES
+        return [list(cut(sizes, most // itemsize))]
     rounds = -(-size // (threads * THREAD_BLOCK_BYTES // itemsize))
     indices = list(cut(sizes, -(-size // (rounds * threads))))
     each = -(-len(indices) // threads)

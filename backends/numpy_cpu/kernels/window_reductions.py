@@ -22,7 +22,7 @@ from asg.ops.windows import Axis, Meeting, taps
 from ..blocks import SameMemory
 from ..kernel import Array, Call, Scratch, kernel, ufunc_call
 from ..order import memory_order
-from ..threads import TEAM, threads_here
+from ..threads import TEAM, beside_others, threads_here
 
 BLOCK_BYTES, THREAD_BLOCK_BYTES = 1 << 19, 1 << 20
 """Of the widest array, on one thread and on several: what stays in the cache from one element of
@@ -91,7 +91,8 @@ def _shares(laid: Laid) -> list[list[Laid]]:
     """The blocks for each thread."""
     length, largest = len(laid.arrays[0]), max(laid.arrays, key=lambda array: array.size)
     count = min(threads_here(), length) if largest.size >= FEWEST_SHARED else 1
-    blocks = largest.nbytes // (count * (BLOCK_BYTES if count == 1 else THREAD_BLOCK_BYTES))
+    most = THREAD_BLOCK_BYTES if count > 1 or beside_others() else BLOCK_BYTES
+    blocks = largest.nbytes // (count * most)
     return [
         [laid.block(*edges) for edges in _edges(start, stop, blocks)]
         for start, stop in _edges(0, length, count)

@@ -9,7 +9,7 @@ import pytest
 from asg.backends.numpy_cpu import blas, products
 from asg.backends.numpy_cpu.interpreter import NumpyExecutable
 from asg.backends.numpy_cpu.products import keeps_blas_alone, shared_product
-from asg.backends.numpy_cpu.threads import on_one_thread, threads_here
+from asg.backends.numpy_cpu.threads import beside_others, on_one_thread, threads_here
 
 import asg
 from asg.core.graph import Graph
@@ -56,7 +56,9 @@ def test_what_stays_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
         assert shared_product(a, b, out) is None
     with asg.configure(threads=2):
         with on_one_thread():
-            assert threads_here() == 1 and shared_product(a, b, out) is None
+            assert threads_here() == 1 and beside_others()
+            assert shared_product(a, b, out) is None
+        assert threads_here() == 2 and not beside_others()
         assert shared_product(a, b[:, 0], out[:, 0]) is None
         assert shared_product(a[:9], b[:, :9], np.empty((9, 9))) is None
         monkeypatch.setattr(products, "LEAST_SHARED", 2.0 * 100 * 64 * 8 + 1)
