@@ -8,8 +8,7 @@ Kernels of loops and branches bind programs of their own (`bind_inside`), which 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -189,17 +188,22 @@ def held_array(shape: Sequence[int], dtype: Any) -> Array:
     return array
 
 
-@contextmanager
-def _inside(plan: Plan, node: Node) -> Iterator[None]:
+class _inside:  # noqa: N801 - a `with` of a class, since it is entered for every call of a block
     """Note in ``plan`` the memory that the kernel of ``node`` takes meanwhile."""
-    found = Inside()
-    token = _around.set(found)
-    try:
-        yield
-    finally:
-        _around.reset(token)
-    if found.plans or found.nbytes:
-        plan.inside[node] = found
+
+    __slots__ = ("_found", "_node", "_plan", "_token")
+
+    def __init__(self, plan: Plan, node: Node) -> None:
+        self._plan, self._node, self._found = plan, node, Inside()
+
+    def __enter__(self) -> None:
+        self._token = _around.set(self._found)
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        _around.reset(self._token)
+        found = self._found
+        if failure is None and (found.plans or found.nbytes):
+            self._plan.inside[self._node] = found
 
 
 def aligned_memory(nbytes: int) -> Array:
@@ -290,6 +294,11 @@ class _ReservedScratch:
             return np.ndarray(tuple(shape), dtype, self.memory, storage.offset)
         # Asked for more than on the prototypes: memory of its own is always right.
         return np.empty(shape, dtype)
+
+
+def is_only_asked(scratch: Scratch) -> bool:
+    """Whether a kernel is bound for its requests alone: the calls are thrown away."""
+    return isinstance(scratch, _RecordedScratch)
 
 
 def _scratch_requests(plan: Plan) -> dict[Node, Sequence[int]]:

@@ -19,6 +19,7 @@ from asg.ops.fused import Fused
 from asg.ops.leaf import Constant, Full
 from asg.ops.reduce import Max, Min, Reduction, Sum
 
+from ..bind import is_only_asked
 from ..block_program import BlockProgram, block_program
 from ..blocks import Index, Part, Spread, common_axes, cut
 from ..kernel import KERNELS, VIEWS, Array, Call, Pairs, Scratch, kernel, static_shape
@@ -150,6 +151,8 @@ class _Work:
     def _part(self, indices: Sequence[Index], scratch: Scratch) -> list[Call]:
         programs = [self._program(index) for index in indices]
         arena = scratch((max(each.plan.arena_bytes for each in programs) + 1,), np.uint8)
+        if is_only_asked(scratch):
+            return []
         between = {program: program.between(arena) for program in set(programs)}
         calls: list[Call] = []
         for program, index in zip(programs, indices, strict=True):
