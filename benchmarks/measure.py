@@ -90,7 +90,7 @@ class WorkerProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=ROOT,
-            env={**os.environ, "TORCHINDUCTOR_CACHE_DIR": cache},
+            env={**os.environ, "TORCHINDUCTOR_CACHE_DIR": cache, "ASG_COMPILE_CACHE": "off"},
         )  # fmt: skip
 
     def ask(self, command: str) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def read_entry(key: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        LOG.warning("cannot read the cache: %s", error)
+        _tell_once(f"cannot read the cache: {error}")
         return None
     content = raw[_HEADER_BYTES:]
     if raw[:_HEADER_BYTES] != _header(content):
@@ -64,9 +65,16 @@ def write_entry(key: str, content: bytes) -> None:
         make_folder(path.parent)
         write_bytes(path, _header(content) + content)
     except FileError as error:
-        LOG.warning("cannot write the cache: %s; asg.configure(compile_cache='off')", error)
+        reason = getattr(error.__cause__, "strerror", None) or error
+        _tell_once(f"nothing is kept in {path.parent} ({reason})")
         return
     remove_oldest(path.parent, settings.compile_cache_bytes)
+
+
+@cache
+def _tell_once(message: str) -> None:
+    """What is wrong with a folder is wrong at every compilation."""
+    LOG.warning("%s; asg.configure(compile_cache=...) takes another folder, or 'off'", message)
 
 
 def remove_oldest(folder: Path, limit: int) -> None:
@@ -147,4 +155,4 @@ def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        LOG.warning("cannot remove %s: %s", path, error.strerror)
+        _tell_once(f"cannot remove entries of {path.parent}: {error.strerror}")
