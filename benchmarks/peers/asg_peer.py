@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -125,19 +125,18 @@ def forward_graph(workload: Workload, batch: Batch) -> asg.Graph:
         return asg.Graph(outputs=net(given))
 
 
-def session_of(workload: Workload, backend: str) -> tuple[asg.Session, list[Batch]]:
+def session_of(workload: Workload, backend: str) -> tuple[asg.Session, Sequence[Mapping[str, Any]]]:
     """The compiled step with the given weights, and its batches."""
     batches = workload.batches()
     if workload.optimizer is None:
         batches = [{"inputs": batch["inputs"]} for batch in batches]
     build = forward_graph if workload.optimizer is None else step_graph
     executable = asg.compile(build(workload, batches[0]), backend=backend)
-    if backend == "jax":
-        batches = [on_device(batch) for batch in batches]
-    return executable.start(seed=0, state=workload.weights()), batches
+    session = executable.start(seed=0, state=workload.weights())
+    return session, [on_device(batch) for batch in batches] if backend == "jax" else batches
 
 
-def on_device(batch: Batch) -> Batch:
+def on_device(batch: Batch) -> dict[str, Any]:
     """A batch as JAX holds it, as the peer in JAX does."""
     import jax.numpy as jnp
 

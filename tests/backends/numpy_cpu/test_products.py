@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from asg.backends.numpy_cpu import blas, products
-from asg.backends.numpy_cpu.interpreter import NumpyExecutable
+from asg.backends.numpy_cpu.backend import BACKEND
 from asg.backends.numpy_cpu.products import keeps_blas_alone, shared_product
 from asg.backends.numpy_cpu.threads import beside_others, on_one_thread, threads_here
 
@@ -44,10 +44,11 @@ def test_pieces_make_the_whole_product(
 def test_every_thread_gets_a_piece_of_its_own() -> None:
     a, b = np.ones((100, 8)), np.ones((8, 64))
     with asg.configure(threads=3):
-        ((_, (parts,)),) = shared_product(a, b, np.empty((100, 64))) or ()
-        assert [part[0][1][0].shape[0] for part in parts] == [32, 32, 36]
-        ((_, (parts,)),) = shared_product(a[:20], b, np.empty((20, 64))) or ()
-        assert [part[0][1][1].shape[1] for part in parts] == [16, 16, 32]
+        by_rows = shared_product(a, b, np.empty((100, 64)))
+        by_columns = shared_product(a[:20], b, np.empty((20, 64)))
+    assert by_rows is not None and by_columns is not None
+    assert [part[0][1][0].shape[0] for part in by_rows[0][1][0]] == [32, 32, 36]
+    assert [part[0][1][1].shape[1] for part in by_columns[0][1][0]] == [16, 16, 32]
 
 
 def test_what_stays_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +81,7 @@ def test_blas_is_alone_while_a_step_runs_and_has_its_threads_after_it() -> None:
     counts: list[int] = []
     graph, inputs = layers()
     with asg.configure(threads=2):
-        program, before = NumpyExecutable(graph), library.get_threads()
+        program, before = BACKEND.compile(graph), library.get_threads()
         program._schedule.append((lambda: counts.append(library.get_threads()), ()))
         try:
             blas.set_threads(2)
