@@ -62,7 +62,7 @@ def test_the_arena_of_five_other_batches_is_as_predicted(
 
 
 def test_memory_of_bodies_and_gaps_between_values_are_told() -> None:
-    executable = step_of("lstm", "tiny")
+    executable = step_of("gru", "tiny")
     formulas = executable.plan(batch=40).formulas()
     for number in (33, 52, 300):
         plan = executable.plan(batch=number)
