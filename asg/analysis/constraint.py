@@ -59,9 +59,13 @@ def require_bound(graph: Graph, binding: Mapping[str, int]) -> None:
     Raises:
         FeedError: a size is used inside the graph that no input has; names the op and its line.
     """
+    bound: set[tuple[Dim, frozenset[str]]] = set()
     for node, known in _with_known_sizes(graph, frozenset(binding)):
         for output in node.outputs:
             for size in output.shape:
+                if isinstance(size, int) or (size, known) in bound:
+                    continue
+                bound.add((size, known))
                 free = sorted({symbol.name for symbol in symbols_of(size)} - known)
                 if free:
                     raise FeedError(
@@ -80,8 +84,9 @@ def _with_known_sizes(
         current, known = pending.pop()
         for node in current.nodes:
             yield node, known
-            inside = known.union(node.op.own_sizes())
-            pending.extend((body, inside) for body in bodies_of(node.op))
+            if node.op.field_names and (bodies := bodies_of(node.op)):
+                inside = known.union(node.op.own_sizes())
+                pending.extend((body, inside) for body in bodies)
 
 
 def _claims(

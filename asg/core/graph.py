@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from asg.core.convert import as_tensor
 from asg.core.errors import GraphError
@@ -14,6 +14,9 @@ from asg.core.state_slot import StateSlot
 from asg.core.tensor import Tensor
 from asg.core.tree import flatten
 from asg.core.types import SizeCheck
+
+if TYPE_CHECKING:
+    from asg.core.op import Op
 
 Rebuilder = Callable[[Node, tuple[Tensor, ...]], tuple[Tensor, ...] | None]
 
@@ -133,6 +136,11 @@ class Graph:
     # -- structure ------------------------------------------------------------------------
 
     @cached_property
+    def has_bodies(self) -> bool:
+        """True when there are loops, branches or other ops with graphs inside."""
+        return any(node.op.field_names and bodies_of(node.op) for node in self.nodes)
+
+    @cached_property
     def nodes(self) -> tuple[Node, ...]:
         """Every node, operands before users, in order of creation."""
         return tuple(reachable_nodes((*self.inputs, *self.outputs)))
@@ -229,14 +237,32 @@ def _complete(given: Sequence[Tensor], found: tuple[Tensor, ...]) -> tuple[Tenso
     for tensor in given:
         if not tensor.node.op.is_placeholder:
             raise GraphError(f"{tensor!r} is computed, not an input; graph inputs are placeholders")
-    missing = [t for t in found if t not in set(given) and not is_state(t)]
+    listed = set(given)
+    missing = [t for t in found if t not in listed and not is_state(t)]
     if missing:
         raise GraphError(
             "the outputs also depend on "
             + ", ".join(f"{placeholder_name(t)!r}: {t.type}" for t in missing)
             + "; list these in inputs"
         )
-    return (*given, *(t for t in found if is_state(t) and t not in set(given)))
+    return (*given, *(t for t in found if is_state(t) and t not in listed))
+
+
+def bodies_of(op: Op) -> list[Graph]:
+    """The graphs among the attributes of an op, those in tuples of graphs included."""
+    found: list[Graph] = []
+    for name in op.field_names:
+        value = getattr(op, name)
+        if isinstance(value, Graph):
+            found.append(value)
+        elif are_graphs(value):
+            found.extend(value)
+    return found
+
+
+def are_graphs(value: Any) -> bool:
+    """True for a tuple of graphs, as branches are."""
+    return type(value) is tuple and bool(value) and isinstance(value[0], Graph)
 
 
 def rebuild(graph: Graph, function: Rebuilder) -> Graph:
@@ -249,23 +275,28 @@ def rebuild(graph: Graph, function: Rebuilder) -> Graph:
     Raises:
         GraphError: a replacement has another type; the message shows node and types.
     """
-    mapped: dict[Tensor, Tensor] = {}
+    mapped: dict[Tensor, Tensor] = {}  # only what is replaced
     for node in graph.nodes:
-        inputs = tuple([mapped[tensor] for tensor in node.inputs])
+        inputs = node.inputs
+        if mapped and not mapped.keys().isdisjoint(inputs):
+            inputs = tuple([mapped.get(tensor, tensor) for tensor in inputs])
         outputs = function(node, inputs)
         if outputs is None:
-            kept = node if inputs == node.inputs else node.with_inputs(inputs)
-            outputs = kept.outputs
+            outputs = node.outputs if inputs is node.inputs else node.with_inputs(inputs).outputs
+        if outputs is node.outputs:
+            continue
         for old, new in zip(node.outputs, outputs, strict=True):
-            if new is not old and new.type != old.type:
+            if new is old:
+                continue
+            if new.type != old.type:
                 raise GraphError(
                     f"replacement of {node!r} has type {new.type}, {old.type} is needed"
                 )
             mapped[old] = new
-    if all(mapped[tensor] is tensor for tensor in (*graph.inputs, *graph.outputs)):
+    if mapped.keys().isdisjoint((*graph.inputs, *graph.outputs)):
         return graph
     return type(graph).of(
-        [mapped[tensor] for tensor in graph.inputs],
-        [mapped[tensor] for tensor in graph.outputs],
+        [mapped.get(tensor, tensor) for tensor in graph.inputs],
+        [mapped.get(tensor, tensor) for tensor in graph.outputs],
         graph.output_names, graph.state, graph.name, graph.input_names, graph.checks,
     )  # fmt: skip

@@ -57,12 +57,19 @@ class Node:
         self.checks = checks
         self.verified = False  # set by verify: a node never changes, so once is enough
         self.settled = 0  # set by rewriting: one bit for each set of rules that left it as it is
-        self.outputs = tuple(Tensor(each, self, index) for index, each in enumerate(types))
+        self.outputs = tuple([Tensor(each, self, index) for index, each in enumerate(types)])
 
     def with_inputs(self, inputs: tuple[Tensor, ...]) -> Node:
-        """The same application to inputs of the same types; `infer` need not run again."""
-        types = tuple(output.type for output in self.outputs)
-        return Node(self.op, inputs, types, self.checks, self.origin, self.lineage)
+        """The same application to inputs of the same types; `infer` need not run again.
+
+        A verified node stays verified where the types are indeed the same.
+        """
+        types = tuple([output.type for output in self.outputs])
+        node = Node(self.op, inputs, types, self.checks, self.origin, self.lineage)
+        node.verified = self.verified and all(
+            [new.type == old.type for new, old in zip(inputs, self.inputs, strict=True)]
+        )
+        return node
 
     def with_op(self, op: Op, inputs: tuple[Tensor, ...]) -> Node:
         """The same application by an op with other bodies, of the same types."""

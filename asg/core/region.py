@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asg.core.dim import Dim, free_symbols
-from asg.core.graph import Graph, rebuild
+from asg.core.graph import Graph, are_graphs, rebuild
+from asg.core.graph import bodies_of as bodies_of
 from asg.core.node import Node
 from asg.core.registry import op_class
 from asg.core.tensor import Tensor
@@ -80,22 +81,6 @@ def _needed_order(body: Graph) -> list[Node]:
 # -- looking inside ---------------------------------------------------------------------------
 
 
-def bodies_of(op: Op) -> list[Graph]:
-    """The graphs among the attributes of an op, those in tuples of graphs included."""
-    found: list[Graph] = []
-    for name in op.field_names:
-        value = getattr(op, name)
-        if isinstance(value, Graph):
-            found.append(value)
-        elif _are_graphs(value):
-            found.extend(value)
-    return found
-
-
-def _are_graphs(value: Any) -> bool:
-    return type(value) is tuple and bool(value) and isinstance(value[0], Graph)
-
-
 def with_bodies(graph: Graph) -> Iterator[Graph]:
     """The graph and, without recursion, every graph inside its ops."""
     pending = [graph]
@@ -118,7 +103,7 @@ def map_bodies(
     ``function`` keeps the inputs and the types of the outputs. A pass gives itself; its depth is
     then that of the nesting of bodies.
     """
-    if not any(node.op.field_names and bodies_of(node.op) for node in graph.nodes):
+    if not graph.has_bodies:
         return graph
 
     def enter(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
@@ -136,7 +121,7 @@ def with_mapped_bodies(op: Op, function: Callable[[Graph], Graph]) -> Op:
     for name, value in op.attributes().items():
         if isinstance(value, Graph):
             changed: Any = function(value)
-        elif _are_graphs(value):
+        elif are_graphs(value):
             changed = tuple(function(item) for item in value)
         else:
             continue

@@ -19,16 +19,35 @@ from asg.rewrite.watch import may_replace, note_replacement
 MAX_ROUNDS = 50
 """Sweeps over the graph, and rewrites of one node within a sweep, before we call it a loop."""
 
-Index = dict[type[Op], list[Rule]]
 
+class Index:
+    """Rules by what a match starts from, and by the ops that make its operands.
 
-def index_rules(rules: Sequence[Rule]) -> Index:
-    """Rules by the op class a match starts from."""
-    index: Index = {}
-    for each in rules:
-        for root in each.roots:
-            index.setdefault(root, []).append(each)
-    return index
+    Of hundreds of rules a few are left to try for a node, and the choice is made once for all
+    nodes of a kind.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        """Of rules in the order in which they are tried."""
+        self._by_root: dict[type[Op], list[Rule]] = {}
+        for each in rules:
+            for root in each.roots:
+                self._by_root.setdefault(root, []).append(each)
+        self._by_kind: dict[tuple[type[Op], ...], list[Rule]] = {}
+
+    def __contains__(self, root: type[Op]) -> bool:
+        """Whether any match starts from ops of a class."""
+        return root in self._by_root
+
+    def of(self, node: Node) -> list[Rule]:
+        """The rules that may match a node, as far as its op and those of its operands tell."""
+        kind = (type(node.op), *[type(tensor.node.op) for tensor in node.inputs])
+        found = self._by_kind.get(kind)
+        if found is None:
+            root, *operands = kind
+            found = [r for r in self._by_root.get(root, ()) if r.may_fit(operands)]
+            self._by_kind[kind] = found
+        return found
 
 
 def rewrite(graph: Graph, rules: Sequence[Rule], log: list[RuleHit]) -> Graph:
@@ -38,8 +57,7 @@ def rewrite(graph: Graph, rules: Sequence[Rule], log: list[RuleHit]) -> Graph:
         RewriteError: a rule changed a type, or the rules never settle; names the rules.
     """
     graph = map_bodies(graph, lambda body: rewrite(body, rules, log))
-    index = index_rules(rules)
-    bit = _bit(tuple(rules))
+    bit, index = _known(tuple(rules))
     for _ in range(MAX_ROUNDS):
         hits = len(log)
         graph = rebuild(graph, lambda node, inputs: _rewrite_node(node, inputs, index, bit, log))
@@ -51,12 +69,14 @@ def rewrite(graph: Graph, rules: Sequence[Rule], log: list[RuleHit]) -> Graph:
     raise RewriteError(f"rules never settle after {MAX_ROUNDS} rounds: {', '.join(recent)}")
 
 
-def _bit(rules: tuple[Rule, ...]) -> int:
-    """The bit of `Node.settled` that stands for these rules."""
-    return 1 << _numbers.setdefault(rules, len(_numbers))
+def _known(rules: tuple[Rule, ...]) -> tuple[int, Index]:
+    """The bit of `Node.settled` that stands for these rules, and their index."""
+    if rules not in _rule_sets:
+        _rule_sets[rules] = (1 << len(_rule_sets), Index(rules))
+    return _rule_sets[rules]
 
 
-_numbers: dict[tuple[Rule, ...], int] = {}
+_rule_sets: dict[tuple[Rule, ...], tuple[int, Index]] = {}
 
 
 def _rewrite_node(
@@ -89,7 +109,7 @@ def _first_hit(
 ) -> tuple[Tensor, ...] | None:
     if node.outputs != outputs or not may_replace():
         return None
-    for each in index.get(type(node.op), ()):
+    for each in index.of(node):
         if not each.may_match(node):
             continue
         floor = next_serial()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -52,8 +52,15 @@ class Rule:
         """The op classes a match can start from."""
         raise NotImplementedError
 
+    def may_fit(self, operands: Sequence[type[Op]]) -> bool:
+        """False when no match has operands that are made by ops of these classes."""
+        return True
+
     def may_match(self, node: Node) -> bool:
-        """False when `replace` is sure to refuse; asked before provenance is set up."""
+        """False when `replace` is sure to refuse; asked before provenance is set up.
+
+        Only of nodes whose operands `may_fit`.
+        """
         return True
 
     def replace(self, node: Node) -> Replacement:
@@ -77,16 +84,14 @@ class PatternRule(Rule):
         return (type(self._traced[1].op),)
 
     def may_match(self, node: Node) -> bool:
-        if len(node.outputs) != 1 or not self._may_fit(node):
+        if len(node.outputs) != 1:
             return False
         empty: Binding = {}
         return next(matches(self._traced[1], node.outputs[0], empty), None) is not None
 
-    def _may_fit(self, node: Node) -> bool:
-        """Whether the operands are of the ops that the pattern names: quick, and seldom so."""
-        found = [type(tensor.node.op) for tensor in node.inputs]
+    def may_fit(self, operands: Sequence[type[Op]]) -> bool:
         return any(
-            all(each is None or kind in each for each, kind in zip(order, found, strict=False))
+            all(each is None or kind in each for each, kind in zip(order, operands, strict=False))
             for order in self._operand_ops
         )
 

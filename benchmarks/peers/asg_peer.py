@@ -140,7 +140,8 @@ def on_device(batch: Batch) -> dict[str, Any]:
     """A batch as JAX holds it, as the peer in JAX does."""
     import jax.numpy as jnp
 
-    return {name: jnp.array(array) for name, array in batch.items()}
+    held: dict[str, Any] = {name: jnp.array(array) for name, array in batch.items()}
+    return held
 
 
 def make(workload: Workload, backend: str = "numpy") -> Step:

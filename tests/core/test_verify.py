@@ -92,3 +92,15 @@ def test_a_level_adds_its_own_complaint() -> None:
 
     with pytest.raises(GraphError, match="this backend has no tanh"):
         verify(Graph(y=y), no_tanh, "lowering")
+
+
+def test_a_verified_node_on_operands_of_other_types_is_looked_at_again() -> None:
+    x, y = asg.input("x", (3,)), asg.input("y", (3,))
+    node = asg.tanh(x).node
+    assert not node.verified
+    verify(Graph(y=node.output))
+    assert node.verified and node.with_inputs((y,)).verified
+    wrong = node.with_inputs((asg.input("z", (4,)),))
+    assert not wrong.verified
+    with pytest.raises(GraphError, match=r"stored types f32\[3\] but infer says f32\[4\]"):
+        verify(Graph(y=wrong.output))
