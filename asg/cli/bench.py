@@ -13,10 +13,11 @@ import numpy as np
 
 from asg.cli.parser import Parser, known_backend
 from asg.config import configure
-from asg.core.errors import ConfigError
+from asg.core.errors import ConfigError, OperandError
 from asg.core.table import aligned
 
 if TYPE_CHECKING:
+    from asg.compiler.profile import Profile
     from asg.train.trainer import Training
 
 DONE = 0
@@ -41,6 +42,9 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", default="7", metavar="N", help="default: 7")
     parser.add_argument("--steps", default="20", metavar="N", help="of a round; default: 20")
     parser.add_argument("--without", metavar="A,B", help="passes and rules that are left out")
+    parser.add_argument(
+        "--profile", action="store_true", help="also the time of every op, beside its planned work"
+    )
     given = parser.read(arguments)
     rounds, steps = _count("--rounds", given.rounds), _count("--steps", given.steps)
     from asg.cli.subject import config_of  # not for --help
@@ -56,6 +60,9 @@ def run(arguments: Sequence[str]) -> int:
         for each in timed[:: 1 if number % 2 == 0 else -1]:
             each.run(steps)
     _tell(timed, rounds, steps)
+    if given.profile:
+        for each in timed:
+            print(f"\n{each.profile(steps)}")
     return DONE
 
 
@@ -96,6 +103,17 @@ class Timed:
             loss = self._step(number)
         float(np.asarray(loss))  # waits
         self.seconds.append((perf_counter() - start) / steps)
+
+    def profile(self, steps: int) -> Profile:
+        """Of some steps with the first batch; the state stays as it is.
+
+        Raises:
+            ConfigError: the backend cannot time ops.
+        """
+        try:
+            return self.training.model.training.profile(steps, *self._batches[0])
+        except OperandError as error:
+            raise ConfigError(f"--profile: {error}") from None
 
 
 def _tell(timed: Sequence[Timed], rounds: int, steps: int) -> None:

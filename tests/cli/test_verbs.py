@@ -199,6 +199,13 @@ def test_open_shows_the_picture(
 # -- bench, doctor, datasets -----------------------------------------------------------------------
 
 
+def test_bench_tells_the_time_of_every_op(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--rounds", "1", "--steps", "2", "--profile"]
+    lines = said(capsys, "bench", "config.yaml", *options)
+    title = next(line for line in lines if line.startswith("profile of 'train_step' on numpy"))
+    assert any(line.startswith("matmul.") for line in lines[lines.index(title) :])
+
+
 def test_bench_times_a_step(capsys: pytest.CaptureFixture[str]) -> None:
     head, names, line = said(capsys, "bench", "config.yaml", "--rounds", "2", "--steps", "2")
     assert head == "step of 610 parameters, batch 64, 2 rounds of 2 steps"
