@@ -147,8 +147,8 @@ class CrossEntropyAndSlope(_OfLabels):
         wanted = hit.astype(like.dtype)
         if not self.label_smoothing:
             return wanted
-        spread = self.label_smoothing / element_count(like, (self.axis,), like.dtype)
-        return wanted * (1.0 - self.label_smoothing) + spread
+        even = wanted.mean(self.axis, keepdims=True)  # one over the number of classes
+        return wanted * (1.0 - self.label_smoothing) + even * self.label_smoothing
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
         return [lambda: self._by_logits(*inputs, *outputs, *cotangents), None]
