@@ -20,7 +20,7 @@ except ImportError as error:
 
 from . import kernels as kernels  # fills the table
 from .executor import JaxExecutable, compile_graph
-from .heap import keep_freed_memory
+from .heap import LARGE, keep_freed_memory, share_memory_among_threads
 from .kernel import KERNELS, kernel
 from .passes import PASSES
 from .scoped import check_matmul_precision
@@ -68,7 +68,7 @@ class JaxBackend:
 
     def supports(self, op: Op, types: tuple[TensorType, ...]) -> bool:
         """True when there is a JAX kernel for the class of ``op``, or it is an argument."""
-        # Lowering asks this before anything is compiled or fed, thus before XLA has threads.
+        # Lowering asks this before anything is compiled or fed.
         if self.keep_freed_memory:
             keep_freed_memory()
         return op.is_placeholder or type(op) in KERNELS
@@ -87,6 +87,8 @@ class JaxBackend:
         """
         if self.keep_freed_memory:
             keep_freed_memory()
+            if _argument_bytes(graph) >= LARGE:
+                share_memory_among_threads()
         return compile_graph(graph, self.matmul_precision)
 
     def fingerprint(self) -> str:
@@ -110,6 +112,12 @@ class JaxBackend:
             OperandError: XLA tells nothing of memory on this device.
         """
         return self.compile(graph).plan()
+
+
+def _argument_bytes(graph: Graph) -> int:
+    """Of arguments and results together, where their sizes are numbers."""
+    types = (tensor.type for tensor in (*graph.inputs, *graph.outputs))
+    return sum(each.size * each.dtype.itemsize for each in types if isinstance(each.size, int))
 
 
 BACKEND = JaxBackend()

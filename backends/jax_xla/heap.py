@@ -2,8 +2,13 @@
 
 XLA allocates the buffers of a step and frees them after it, on whichever of its threads runs the
 step. By default glibc hands large freed blocks back to the kernel, which clears every page again
-when the next step asks for it. With these settings the pages stay, and all threads share them, at
-the price that the process keeps its peak.
+when the next step asks for it. With these settings the pages stay, at the price that the process
+keeps its peak.
+
+Threads have arenas of their own, but these never hold blocks over 64 MB, which programs on large
+arrays ask for. One arena for all threads keeps such too: steps of a GPT and of a convolutional
+network take four fifths of the time. Threads then wait for each other, which doubles the time of
+steps of 0.05 ms, so small programs leave each thread its own.
 """
 
 from __future__ import annotations
@@ -18,22 +23,33 @@ _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
 _LARGEST_INT = 2**31 - 1
 
+LARGE = 1 << 21
+"""Bytes of arguments and results. Smaller programs leave each thread its own arena."""
+
 
 @cache
 def keep_freed_memory() -> bool:
-    """Tell glibc, once, to keep freed blocks (up to 1 GiB each); False where it is not glibc.
-
-    Threads that have allocated before keep the arenas they have, and those give back more; so
-    this is called before XLA starts its threads.
-    """
+    """Tell glibc, once, to keep freed blocks (up to 1 GiB each); False where it is not glibc."""
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
     # Before version 2.35 glibc refuses thresholds over 32 MiB.
     kept = any(mallopt(_M_MMAP_THRESHOLD, 1 << power) == 1 for power in (30, 25))
-    settings = ((_M_TRIM_THRESHOLD, _LARGEST_INT), (_M_ARENA_MAX, 1))
-    kept = kept and all([mallopt(name, value) == 1 for name, value in settings])
+    kept = mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT) == 1 and kept
     logging.getLogger("asg.backends.jax").info(
         "glibc keeps freed memory in this process: JaxBackend(keep_freed_memory=False) leaves it"
     )
     return kept
+
+
+@cache
+def share_memory_among_threads() -> bool:
+    """Tell glibc, once, that threads to come use the memory of the first; False where it is not it.
+
+    Threads that have allocated before keep the arenas they have; so this is called before XLA
+    starts its threads.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    shared: bool = ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1) == 1
+    return shared

@@ -25,7 +25,6 @@ Spatial = Sequence[int]
 F = TypeVar("F", bound=Callable[..., jax.Array])
 
 
-
 def ordered(op_class: type[ops.WindowOp]) -> Callable[[F], F]:
     """Register ``function(op, spatial, *arrays)`` in both tables: in order, spatial is 2, 3, ..."""
 

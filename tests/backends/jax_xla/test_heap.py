@@ -46,6 +46,7 @@ def test_pages_are_kept() -> None:
 def test_other_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: ("musl", "1.2"))
     assert heap.keep_freed_memory.__wrapped__() is False
+    assert heap.share_memory_among_threads.__wrapped__() is False
 
 
 def test_a_backend_may_leave_the_allocator_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,3 +59,14 @@ def test_a_backend_may_leave_the_allocator_alone(monkeypatch: pytest.MonkeyPatch
         assert len(called) == keep
         chosen.compile(graph([x], [x]))
         assert len(called) == 2 * keep
+
+
+def test_only_large_programs_share_memory_among_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    monkeypatch.setattr(backend, "share_memory_among_threads", lambda: called.append(1))
+    small, large = tensor("x", (1000,)), tensor("x", (1 << 20,))
+    backend.JaxBackend().compile(graph([small], [small]))
+    backend.JaxBackend(keep_freed_memory=False).compile(graph([large], [large]))
+    assert not called
+    backend.JaxBackend().compile(graph([large], [large]))
+    assert called
