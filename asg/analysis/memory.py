@@ -119,6 +119,12 @@ def type_bytes(of: TensorType) -> Dim:
     return of.size * of.dtype.itemsize
 
 
+def known_bytes(of: TensorType) -> int:
+    """The same where its sizes are numbers; else 0."""
+    size = type_bytes(of)
+    return size if isinstance(size, int) else 0
+
+
 def peak_live_bytes(blocks: Sequence[Block]) -> int:
     """The most bytes that exist at one moment: the lower bound of every placement.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from asg.analysis.memory import known_bytes
 from asg.core.node import Node
 from asg.core.region import bodies_of
-from asg.core.tensor import Tensor
 from asg.ops.loops import Scan
 
 OPERATIONS_PER_SECOND = 1e11
@@ -49,14 +49,14 @@ def work_of(nodes: Iterable[Node]) -> Work:
 
 def _alone(node: Node) -> float:
     tensors = (*node.inputs, *node.outputs)
-    moved = sum(_nbytes(tensor) for tensor in tensors) / BYTES_PER_SECOND
+    moved = sum(known_bytes(tensor.type) for tensor in tensors) / BYTES_PER_SECOND
     if node.op.category not in ("linalg", "convolution"):
         return moved
+    return moved + known_operations(node) / OPERATIONS_PER_SECOND
+
+
+def known_operations(node: Node) -> int:
+    """Arithmetic operations of a node where its sizes are numbers; else 0."""
     types = tuple(t.type for t in node.inputs), tuple(t.type for t in node.outputs)
     operations = node.op.flops(*types)
-    return moved + (operations if isinstance(operations, int) else 0) / OPERATIONS_PER_SECOND
-
-
-def _nbytes(tensor: Tensor) -> int:
-    size = tensor.type.size
-    return size * tensor.dtype.itemsize if isinstance(size, int) else 0
+    return operations if isinstance(operations, int) else 0

@@ -93,6 +93,11 @@ class CacheableBackend(Backend, Protocol):
         """All that lowering and its own passes depend on, besides graph, sources and processor."""
 
 
+def names_of(ops: Iterable[type[Op]]) -> str:
+    """Classes of ops as a `CacheableBackend.fingerprint` tells them: sorted, with their modules."""
+    return ", ".join(sorted(f"{op.__module__}.{op.__qualname__}" for op in ops))
+
+
 @runtime_checkable
 class TunableBackend(Protocol):
     """A backend whose kernels know several ways, of which it can measure the fastest."""

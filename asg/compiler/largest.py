@@ -20,7 +20,7 @@ def largest(needed: Callable[[int], int], symbol: Symbol, memory: int | str) -> 
     """The largest allowed number for ``symbol`` with ``needed(number) <= memory``.
 
     Memory is almost a line in most sizes, so the next number to try is where the line through two
-    others meets the limit: some ten plans in all.
+    others meets the limit: mostly some ten plans in all.
 
     Raises:
         OperandError: not even the least number fits, or all of them do.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from math import prod
 
-from asg.core.dtype import DType
+from asg.core.dtype import DType, finfo
 from asg.core.tensor import Tensor
 from asg.ops.cast import StopGradient
 from asg.ops.elementwise import Add, Divide, Multiply, Pow
@@ -27,12 +27,10 @@ MOST_FACTORS = 6
 MOST_COMPARED = 12
 """Pairs of values that are compared to find two parts of a formula equal."""
 
-_EPS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
-
 
 def is_about(value: float | None, wanted: float, dtype: DType) -> bool:
     """Whether a constant is ``wanted`` as far as the dtype can tell."""
-    return value is not None and abs(value - wanted) <= 4 * _EPS[dtype.name] * abs(wanted)
+    return value is not None and abs(value - wanted) <= 4 * finfo(dtype).eps * abs(wanted)
 
 
 def is_same(a: Tensor, b: Tensor) -> bool:

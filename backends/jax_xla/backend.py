@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from asg.compiler.backend import BackendPlan, ExportedProgram
+from asg.analysis.memory import known_bytes
+from asg.compiler.backend import BackendPlan, ExportedProgram, names_of
 from asg.core.errors import MissingLibrary
 from asg.core.graph import Graph
 from asg.core.op import Op
@@ -93,7 +94,7 @@ class JaxBackend:
 
     def fingerprint(self) -> str:
         """The ops that have kernels, those of plug-ins too."""
-        return ", ".join(sorted(f"{op.__module__}.{op.__qualname__}" for op in KERNELS))
+        return names_of(KERNELS)
 
     def export(self, graph: Graph) -> ExportedProgram:
         """The program of a lowered graph as StableHLO; its sizes may be symbolic.
@@ -115,9 +116,8 @@ class JaxBackend:
 
 
 def _argument_bytes(graph: Graph) -> int:
-    """Of arguments and results together, where their sizes are numbers."""
-    types = (tensor.type for tensor in (*graph.inputs, *graph.outputs))
-    return sum(each.size * each.dtype.itemsize for each in types if isinstance(each.size, int))
+    """Of arguments and results together."""
+    return sum(known_bytes(tensor.type) for tensor in (*graph.inputs, *graph.outputs))
 
 
 BACKEND = JaxBackend()

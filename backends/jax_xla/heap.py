@@ -30,16 +30,15 @@ LARGE = 1 << 21
 @cache
 def keep_freed_memory() -> bool:
     """Tell glibc, once, to keep freed blocks (up to 1 GiB each); False where it is not glibc."""
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    mallopt = ctypes.CDLL(None).mallopt
     # Before version 2.35 glibc refuses thresholds over 32 MiB.
-    kept = any(mallopt(_M_MMAP_THRESHOLD, 1 << power) == 1 for power in (30, 25))
-    kept = mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT) == 1 and kept
+    kept = any(_set(_M_MMAP_THRESHOLD, 1 << power) for power in (30, 25))
+    kept = kept and _set(_M_TRIM_THRESHOLD, _LARGEST_INT)
+    if not kept:
+        return False
     logging.getLogger("asg.backends.jax").info(
         "glibc keeps freed memory in this process: JaxBackend(keep_freed_memory=False) leaves it"
     )
-    return kept
+    return True
 
 
 @cache
@@ -49,7 +48,11 @@ def share_memory_among_threads() -> bool:
     Threads that have allocated before keep the arenas they have; so this is called before XLA
     starts its threads.
     """
+    return _set(_M_ARENA_MAX, 1)
+
+
+def _set(name: int, value: int) -> bool:
+    """By glibc's ``mallopt``; False where it refuses, or is another library."""
     if platform.libc_ver()[0] != "glibc":
         return False
-    shared: bool = ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1) == 1
-    return shared
+    return bool(ctypes.CDLL(None).mallopt(name, value) == 1)

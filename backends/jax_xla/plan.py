@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from math import prod
 from typing import Any
 
 import jax
 import numpy as np
 
+from asg.analysis.memory import known_bytes
 from asg.compiler.backend import ordered_slots
 from asg.core.errors import GraphError
 from asg.core.graph import Graph
 from asg.core.tensor import Tensor
-from asg.core.types import TensorType
 from asg.ops.leaf import Constant
 
 from .persistent import name_of_program
@@ -105,7 +104,7 @@ class Plan:
 
         A dropped donation is a state held twice; it must not pass unseen.
         """
-        expected = sum(_bytes(self.graph.inputs[position].type) for position in self.donated)
+        expected = sum(known_bytes(self.graph.inputs[position].type) for position in self.donated)
         analysis = compiled.memory_analysis()
         if analysis is None or analysis.alias_size_in_bytes == expected:
             return
@@ -119,8 +118,3 @@ def arrangement(order: Sequence[int]) -> tuple[int, ...] | None:
     """For each position its place in ``order``, or None when they stand in order already."""
     places = tuple(order.index(position) for position in range(len(order)))
     return None if places == tuple(range(len(order))) else places
-
-
-def _bytes(each: TensorType) -> int:
-    sizes = [size for size in each.shape if isinstance(size, int)]
-    return prod(sizes) * each.dtype.itemsize

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from asg.compiler.backend import BackendPlan
+from asg.compiler.backend import BackendPlan, names_of
 from asg.config import settings, thread_count
 from asg.core.collector import paused_collector
 from asg.core.graph import Graph
@@ -53,8 +53,7 @@ class NumpyBackend:
 
     def fingerprint(self) -> str:
         """The ops that have kernels, those of plug-ins too, and the number of threads."""
-        names = sorted(f"{op.__module__}.{op.__qualname__}" for op in {*KERNELS, *VIEWS})
-        return f"{thread_count()} threads; {', '.join(names)}"
+        return f"{thread_count()} threads; {names_of({*KERNELS, *VIEWS})}"
 
     def plan(self, graph: Graph) -> BackendPlan:
         """The plan that `compile` follows, exactly, without any of the memory.

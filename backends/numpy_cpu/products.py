@@ -13,9 +13,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from asg.analysis.work import known_operations
 from asg.core.graph import Graph
 from asg.core.node import Node
-from asg.core.region import bodies_of
+from asg.core.region import with_bodies
 from asg.ops.convolution import Conv
 from asg.ops.linalg import Matmul
 
@@ -68,19 +69,10 @@ def keeps_blas_alone(graph: Graph) -> bool:
     if threads_here() < 2:
         return False
     nodes = list(_nodes_by_blas(graph))
-    return any(map(_is_large, nodes)) and all(type(n.op) in (Matmul, Conv) for n in nodes)
+    some_large = any(known_operations(node) >= LEAST_SHARED for node in nodes)
+    return some_large and all(type(node.op) in (Matmul, Conv) for node in nodes)
 
 
 def _nodes_by_blas(graph: Graph) -> Iterator[Node]:
-    pending = [graph]
-    while pending:
-        for node in pending.pop().nodes:
-            pending += bodies_of(node.op)
-            if node.op.category in ("linalg", "convolution"):
-                yield node
-
-
-def _is_large(node: Node) -> bool:
-    types = tuple(t.type for t in node.inputs), tuple(t.type for t in node.outputs)
-    operations = node.op.flops(*types)
-    return isinstance(operations, int) and operations >= LEAST_SHARED
+    for each in with_bodies(graph):
+        yield from (n for n in each.nodes if n.op.category in ("linalg", "convolution"))
