@@ -18,13 +18,14 @@ def between_steps() -> Iterator[Callable[[], None]]:
     """Inside, Ctrl-C is only noted; the function this gives raises it when it is called.
 
     A backend may update variables in place, so a step that is left in the middle has parameters
-    of two steps. Whoever cannot wait presses Ctrl-C a second time, which interrupts at once.
+    of two steps. Whoever cannot wait presses Ctrl-C a second time, which interrupts at once. A
+    program that was started to ignore Ctrl-C, as scripts start those in the background, does so.
     """
-    if threading.current_thread() is not threading.main_thread():
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or usual is signal.SIG_IGN:
         yield lambda: None  # only the main thread receives signals
         return
     pressed = threading.Event()
-    usual = signal.getsignal(signal.SIGINT)
 
     def note(number: int, frame: FrameType | None) -> None:
         pressed.set()

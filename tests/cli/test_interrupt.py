@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,17 @@ from asg.cli.main import main
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """As in a terminal; a shell starts what runs in the background with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def press() -> None:
     """To this thread: two signals to a process of several may arrive as one."""
     signal.raise_signal(signal.SIGINT)
-    sum(1 for _ in range(1000))  # Python calls the handler between two instructions, not at once
 
 
 def test_the_first_press_waits_for_the_check() -> None:
@@ -35,6 +43,15 @@ def test_the_second_press_does_not_wait() -> None:
         press()
         press()
         pytest.fail("the second press was ignored")
+
+
+def test_what_was_started_to_ignore_ctrl_c_does_so() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with between_steps() as check:
+        press()
+        press()
+        check()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_afterwards_ctrl_c_is_what_it_was() -> None:
