@@ -88,7 +88,10 @@ def short_path(path: str) -> str:
     return path if relative.startswith("..") else relative
 
 
-def _is_internal(code: CodeType) -> bool:
+def _is_internal(frame: FrameType) -> bool:
+    code = frame.f_code
+    if code.co_filename == "<string>":  # of ``python -c``, or what a dataclass compiles
+        return str(frame.f_globals.get("__name__")).startswith("asg.")
     known = _internal_code.get(code)
     if known is None:
         known = code.co_filename.startswith(_INTERNAL) or code.co_filename.startswith("<frozen")
@@ -99,7 +102,7 @@ def _is_internal(code: CodeType) -> bool:
 def user_location() -> Location | None:
     """The innermost line outside asg that is being executed, interned."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_internal(frame.f_code):
+    while frame is not None and _is_internal(frame):
         frame = frame.f_back
     if frame is None:
         return None

@@ -3,6 +3,8 @@
 import inspect
 import os
 import threading
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -32,6 +34,15 @@ def test_a_node_knows_the_line_of_the_user() -> None:
     x, here = asg.input("x", (2,)), line()
     location = x.node.origin.location
     assert location == Location(__file__, here, "test_a_node_knows_the_line_of_the_user")
+
+
+def test_what_a_dataclass_of_asg_compiles_is_no_line_of_the_user() -> None:
+    @dataclass
+    class OfAsg:
+        __module__ = "asg.config"
+        found: Any = field(default_factory=user_location)
+
+    assert OfAsg().found.file == __file__
 
 
 def test_the_line_is_the_innermost_one_outside_asg() -> None:
