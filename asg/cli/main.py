@@ -18,6 +18,7 @@ from importlib import import_module
 import asg
 from asg.cli.errors import one_line
 from asg.core.errors import AsgError, ConfigError, MissingLibrary, UnknownName
+from asg.core.origin import count_as_internal
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the name of the program; by default those of the process.
     """
+    if arguments is None:  # called by the script that an installer wrote for the command `asg`
+        count_as_internal(sys._getframe(1).f_code)
     try:
         return _told(list(sys.argv[1:] if arguments is None else arguments))
     except (ConfigError, UnknownName, MissingLibrary) as error:

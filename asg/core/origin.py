@@ -99,6 +99,11 @@ def _is_internal(frame: FrameType) -> bool:
     return known
 
 
+def count_as_internal(code: CodeType) -> None:
+    """No line of ``code`` is one of the user: it is, say, the script that starts a command."""
+    _internal_code[code] = True
+
+
 def user_location() -> Location | None:
     """The innermost line outside asg that is being executed, interned."""
     frame: FrameType | None = sys._getframe(1)

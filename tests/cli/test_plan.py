@@ -1,6 +1,8 @@
 """`asg plan`: what it prints is what the library says."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 import asg
 from asg.cli.main import main
+from tests.cli.command_line import environment
 
 CONFIG = "config.yaml"
 
@@ -91,3 +94,14 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.count("\n") == 1
     assert captured.err.startswith(f"error: {message}"), captured.err
+
+
+def test_the_script_of_the_command_is_no_line_of_the_user() -> None:
+    script = Path("started_by.py")
+    script.write_text("import sys\nfrom asg.cli.main import main\nsys.exit(main())\n")
+    done = subprocess.run(
+        [sys.executable, script, "plan", CONFIG],
+        env=environment({}), capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "matmul" in done.stdout and "started_by" not in done.stdout
