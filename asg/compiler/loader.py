@@ -46,6 +46,16 @@ def load_backend(name: str | Backend) -> Backend:
     return _loaded[name]
 
 
+def require_backend_name(name: str) -> None:
+    """Refuse a name of no backend, without loading anything.
+
+    Raises:
+        UnknownName: no such backend; lists those there are.
+    """
+    if name not in BUILT_IN and name not in backend_names():
+        raise _unknown(name)
+
+
 def when_loaded(name: str, action: Callable[[Any], object]) -> None:
     """Call ``action(backend)`` now if the backend is loaded, else when it will be."""
     if name in _loaded:
@@ -68,7 +78,11 @@ def _find(name: str) -> Backend:
     for point in _entry_points():
         if point.name == name:
             return cast("Backend", point.load())
-    raise UnknownName(f"no backend named {name!r}; there are {', '.join(backend_names())}")
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> UnknownName:
+    return UnknownName(f"no backend named {name!r}; there are {', '.join(backend_names())}")
 
 
 def _entry_points() -> EntryPoints:

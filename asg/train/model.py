@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from asg.compiler import Session, compile
+from asg.compiler.loader import require_backend_name
 from asg.core.dim import symbol
 from asg.core.dtype import as_dtype
 from asg.core.errors import FeedError, OperandError, ShapeError
@@ -46,7 +47,7 @@ class Model:
         history: of the last `fit`.
 
     Raises:
-        UnknownName: a loss, optimizer or metric of an unknown name.
+        UnknownName: a loss, optimizer, metric or backend of an unknown name.
 
     >>> import numpy as np
     >>> import asg
@@ -85,6 +86,7 @@ class Model:
         """
         if not callable(getattr(net, "parameters", None)):
             raise OperandError(f"net is {net!r}; give a module, which knows its parameters")
+        require_backend_name(backend)
         self.net, self.backend, self.seed = net, backend, seed
         self.objective = Objective(net, chosen_loss(loss), chosen_metrics(metrics))
         self.optimizer = chosen_optimizer(optimizer)
@@ -136,8 +138,7 @@ class Model:
                 that are none, or labels of classes that there are not).
             FileError: there is no checkpoint to resume from, or it is damaged, or of another step.
         """
-        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
-            raise OperandError(f"epochs={epochs!r} must be an int of 0 or more")
+        _require_epochs(epochs)
         data, validation_data = self._with_validation(data, validation_data, validation_split)
         loader = as_loader(data, batch_size, shuffle, self.seed, self.objective.dtype)
         self._learn_types(first_batch(loader))
@@ -155,12 +156,19 @@ class Model:
             raise OperandError("give validation_data or validation_split, not both")
         if isinstance(data, DataLoader):
             raise OperandError("validation_split divides data sets; divide before the loader")
+        if not 0.0 < share < 1.0:
+            raise OperandError(f"validation_split={share!r} is not between 0 and 1")
         whole = as_dataset(data, self.objective.dtype)
         training, held_out = whole.split(1.0 - share, self.seed)
         return training, held_out
 
     def train_on_batch(self, *arrays: Any, **named_arrays: Any) -> dict[str, float]:
-        """One training step on these arrays, the target last; its loss, waited for."""
+        """One training step on these arrays, the target last; its loss, waited for.
+
+        Args:
+            arrays: those of one batch; or a batch as a loader gives it, a tuple or mapping of them.
+            named_arrays: the same by name.
+        """
         batch = self._batch(arrays, named_arrays)
         self._learn_types(batch)
         results = self.training(*arrays_of(batch, tuple(self.inputs), self.objective.dtype))
@@ -184,6 +192,10 @@ class Model:
     def _batch(arrays: Sequence[Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
         if bool(arrays) == bool(given):
             raise OperandError("give the arrays of the batch by position, or all by name")
+        if len(arrays) == 1 and isinstance(arrays[0], Mapping):
+            return dict(arrays[0])
+        if len(arrays) == 1 and isinstance(arrays[0], tuple):
+            return named(arrays[0])
         return named(arrays) if arrays else given
 
     # -- using -------------------------------------------------------------------------------------
@@ -405,3 +417,10 @@ def _type_of(array: Array) -> TensorType:
     if array.ndim == 0:
         raise OperandError("a batch has arrays with an axis of examples; a scalar has none")
     return TensorType.of(as_dtype(array.dtype), (symbol("batch"), *array.shape[1:]))
+
+
+def _require_epochs(epochs: object) -> None:
+    if getattr(epochs, "ndim", 0):
+        raise OperandError("epochs is an array; give inputs and target as one: fit((x, y), epochs)")
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
+        raise OperandError(f"epochs={epochs!r} must be an int of 0 or more")

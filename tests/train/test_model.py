@@ -203,6 +203,18 @@ def test_validation_split_and_own_loops() -> None:
     assert fitted.fit(batches, 2).epochs == 2  # any iterable with a length
     with pytest.raises(OperandError, match="not both"):
         fitted.fit(examples(), validation_data=examples(), validation_split=0.5)
+    for share in (1.5, -0.1, 1.0):
+        with pytest.raises(OperandError, match=f"validation_split={share}"):
+            fitted.fit(examples(), validation_split=share)
+
+
+def test_a_batch_may_be_given_as_a_loader_gives_it() -> None:
+    x, y = examples(8)
+    losses = [
+        model().train_on_batch(*given)["loss"] for given in ((x, y), ((x, y),), ({"x": x, "y": y},))
+    ]
+    assert losses[0] == losses[1] == losses[2] > 0
+    assert model().gradients((x, y)).keys() == model().gradients(x, y).keys()
 
 
 def test_metrics_of_all_kinds() -> None:
@@ -321,6 +333,10 @@ def test_other_wrong_uses() -> None:
         asg.Model(nn.Linear(3, 3), "mse", "adamm")
     with pytest.raises(OperandError, match="epochs=-1"):
         model().fit(examples(), epochs=-1)
+    with pytest.raises(OperandError, match=r"fit\(\(x, y\), epochs\)"):
+        model().fit(*examples())  # type: ignore[arg-type]
+    with pytest.raises(UnknownName, match="no backend named 'cuda'; there are numpy, jax"):
+        asg.Model(nn.Linear(3, 3), "mse", backend="cuda")
     with pytest.raises(OperandError, match="seen no data"):
         model().graph()
     fitted = model()
