@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from asg.analysis.memory import MemoryPlan
 from asg.core.graph import Graph
 from asg.core.node import Node
@@ -96,6 +98,14 @@ class CacheableBackend(Backend, Protocol):
 def names_of(ops: Iterable[type[Op]]) -> str:
     """Classes of ops as a `CacheableBackend.fingerprint` tells them: sorted, with their modules."""
     return ", ".join(sorted(f"{op.__module__}.{op.__qualname__}" for op in ops))
+
+
+@runtime_checkable
+class HoldingBackend(Protocol):
+    """A backend whose programs take arrays of its own kind without copying them."""
+
+    def hold(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Array]:
+        """Variables as its programs take them; nobody else may write to the given arrays."""
 
 
 @runtime_checkable

@@ -9,16 +9,14 @@ import numpy as np
 
 from asg.compiler.backend import Executable as BackendExecutable
 from asg.compiler.backend import ordered_slots
-from asg.compiler.driver import Executable, Key, compile
+from asg.compiler.driver import Executable, Key
 from asg.compiler.feed import checked_feed
+from asg.compiler.first_values import FirstValues, first_values, held
 from asg.compiler.step import Step, inputs_of, step_of
 from asg.core.errors import FeedError, OperandError
-from asg.core.graph import Graph
 from asg.core.registry import public
 from asg.core.state_slot import OWN_ROLES, ROLES
 from asg.core.types import TensorType
-from asg.ops.random import key_words
-from asg.state.initial import init_step
 
 if TYPE_CHECKING:
     from asg.compiler.plan import Plan
@@ -57,7 +55,7 @@ class Session:
         self._results = tuple(executable.graph.results)
         self._programs: dict[Key, BackendExecutable] = {}
         self._steps: dict[Key, Step] = {}
-        self._first: dict[str, Executable | None] = {}
+        self._first: dict[str, FirstValues] = {}
 
     def __call__(self, *args: Any, **feeds: Any) -> dict[str, Array]:
         """Run one step.
@@ -137,7 +135,7 @@ class Session:
         finally:
             # The program may have used up the arrays it was given before.
             for (store, name), array in zip(self._places, kept, strict=True):
-                store[name] = array
+                store |= held(self.executable.backend, {name: array})
             self._store.user = None
 
     def attach(self, executable: Executable) -> Session:
@@ -164,17 +162,17 @@ class Session:
                 f"the session runs on {self.executable.backend.name!r}, the other graph on "
                 f"{executable.backend.name!r}; compile both for one backend"
             )
-        own = _first_values(executable, "metric", 0) | self._data_of(executable)
+        metrics = first_values(executable, _cells(executable, "metric"), 0)
+        own = metrics | self._data_of(executable)
         return Session(executable, self._store, Store(own))
 
     def _data_of(self, executable: Executable) -> dict[str, Array]:
         """The data another graph reads: this session's arrays, where it has the same variables."""
-        held = {cell: self._own[name] for name, cell in _cells(self.executable, "data").items()}
+        data = {cell: self._own[name] for name, cell in _cells(self.executable, "data").items()}
         wanted = _cells(executable, "data")
-        if set(wanted.values()) <= held.keys():
-            return {name: held[cell] for name, cell in wanted.items()}
-        first = _first_values(executable, "data", 0)
-        return {name: held.get(cell, first[name]) for name, cell in wanted.items()}
+        missing = [name for name, cell in wanted.items() if cell not in data]
+        first = first_values(executable, missing, 0)
+        return {name: first[name] if name in first else data[wanted[name]] for name in wanted}
 
     def reset(self, role: str = "metric", seed: int = 0) -> None:
         """Back to the first values of all variables of a role: of metrics, before each epoch.
@@ -188,10 +186,13 @@ class Session:
         """
         if role not in ROLES:
             raise OperandError(f"role {role!r} is not one of {', '.join(ROLES)}")
+        names = _cells(self.executable, role)
+        if not names:
+            return
         if role not in self._first:
-            self._first[role] = _initialiser(self.executable, role)
+            self._first[role] = FirstValues(self.executable, names)
         store = self._own if role in OWN_ROLES else self._store
-        store.update(_drawn(self._first[role], seed))
+        store.update(self._first[role](seed))
         self._store.user = None
 
     def state_dict(self, role: str | None = None) -> dict[str, np.ndarray[Any, Any]]:
@@ -219,7 +220,7 @@ class Session:
             FeedError: lists missing, unexpected and mis-shaped names together.
         """
         checked = checked_state(self.executable, arrays, strict)
-        for name, array in checked.items():
+        for name, array in held(self.executable.backend, checked).items():
             (self._own if name in self._own else self._store)[name] = array
         self._store.user = None
 
@@ -257,12 +258,12 @@ def checked_state(
 
 @public
 def start_session(executable: Executable, seed: int, state: Mapping[str, Array]) -> Session:
-    """Run the init graph on the same backend and hold its results."""
+    """Hold the given arrays, and the first values of all other variables."""
     given = checked_state(executable, state, strict=False)
-    store = Store(given)
-    if len(given) != len(executable.graph.state):
-        init = compile(init_step(executable.graph), executable.backend)
-        store = Store({**init(key=key_words(seed)), **given})
+    graph = executable.graph
+    names = [graph.input_names[slot.input] for slot in graph.state]
+    missing = [name for name in names if name not in given]
+    store = Store(held(executable.backend, given) | first_values(executable, missing, seed))
     own = {name: store.pop(name) for role in OWN_ROLES for name in _cells(executable, role)}
     return Session(executable, store, Store(own))
 
@@ -272,22 +273,3 @@ def _cells(executable: Executable, role: str) -> dict[str, Any]:
     graph = executable.graph
     leaves = [(graph.input_names[slot.input], graph.inputs[slot.input]) for slot in graph.state]
     return {name: leaf.node.op.cell for name, leaf in leaves if _role(leaf) == role}  # type: ignore[attr-defined]
-
-
-def _first_values(executable: Executable, role: str, seed: int) -> dict[str, Array]:
-    """Of the variables of a role alone."""
-    return _drawn(_initialiser(executable, role), seed)
-
-
-def _initialiser(executable: Executable, role: str) -> Executable | None:
-    """The part of the init graph that makes the variables of a role; None when there are none."""
-    names = list(_cells(executable, role))
-    if not names:
-        return None
-    init = init_step(executable.graph)
-    values = [init.outputs[init.output_names.index(name)] for name in names]
-    return compile(Graph.of(init.inputs, values, names, (), init.name), executable.backend)
-
-
-def _drawn(initialiser: Executable | None, seed: int) -> dict[str, Array]:
-    return {} if initialiser is None else initialiser(key=key_words(seed))

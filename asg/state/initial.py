@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -14,22 +14,40 @@ from asg.core.tensor import Tensor
 from asg.ops.leaf import Input
 
 
-def init_step(graph: Graph) -> Graph:
+def init_step(graph: Graph, names: Collection[str] | None = None) -> Graph:
     """A graph ``key: u32[2] -> every state of graph``, in slot order.
 
     Each variable draws from ``fold_in(key, crc32(name))``: adding a layer does not change the
     values of the others. An initial value may refer to other variables' leaves (an optimizer's
     copy of a parameter); they are replaced by those variables' initial values.
 
+    Args:
+        graph: a step, or any graph with variables.
+        names: of the variables whose values are wanted; None wants all.
+
     Raises:
         StateError: a state came from a parsed graph, without initialiser; or a cycle.
     """
     key = Input("key", uint32, (2,))()
-    leaves = [graph.inputs[slot.input] for slot in graph.state]
-    initial = {leaf: _initial(leaf, key) for leaf in leaves}
-    resolved = _resolve(initial)
-    names = [graph.input_names[slot.input] for slot in graph.state]
-    return Graph.of([key], [resolved[leaf] for leaf in leaves], names, (), f"init_{graph.name}")
+    leaves = {graph.inputs[slot.input]: graph.input_names[slot.input] for slot in graph.state}
+    wanted = {leaf: name for leaf, name in leaves.items() if names is None or name in names}
+    resolved = _resolve(_initial_values(wanted, leaves, key))
+    values = [resolved[leaf] for leaf in wanted]
+    return Graph.of([key], values, list(wanted.values()), (), f"init_{graph.name}")
+
+
+def _initial_values(
+    wanted: Collection[Tensor], leaves: Collection[Tensor], key: Tensor
+) -> dict[Tensor, Tensor]:
+    """Of the wanted variables, and of all that these refer to."""
+    initial: dict[Tensor, Tensor] = {}
+    pending = list(wanted)
+    while pending:
+        leaf = pending.pop()
+        if leaf not in initial:
+            initial[leaf] = _initial(leaf, key)
+            pending += [other for other in _references(initial[leaf]) if other in leaves]
+    return initial
 
 
 def _initial(leaf: Tensor, key: Tensor) -> Tensor:

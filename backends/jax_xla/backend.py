@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+import numpy as np
 
 from asg.analysis.memory import known_bytes
 from asg.compiler.backend import BackendPlan, ExportedProgram, names_of
@@ -91,6 +93,13 @@ class JaxBackend:
             if _argument_bytes(graph) >= LARGE:
                 share_memory_among_threads()
         return compile_graph(graph, self.matmul_precision)
+
+    def hold(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, jax.Array]:
+        """Variables on the device; see `asg.compiler.backend.HoldingBackend`."""
+        if self.keep_freed_memory:
+            keep_freed_memory()
+        with jax.enable_x64(True):  # elsewhere JAX would narrow 64-bit arrays
+            return dict(zip(arrays, jax.device_put(list(arrays.values())), strict=True))
 
     def fingerprint(self) -> str:
         """The ops that have kernels, those of plug-ins too."""

@@ -42,15 +42,17 @@ class Peer:
 
     Attributes:
         module: of `benchmarks.peers`, with a function ``make(workload, **options)``.
-        library: what must be installed, and is imported before anything is timed.
+        library: what must be installed.
         options: of ``make``.
         runs: which workloads it has a program for.
+        also: further modules that are imported, as the library is, before anything is timed.
     """
 
     module: str
     library: str
     options: Mapping[str, Any] = field(default_factory=dict)
     runs: Callable[[Workload], bool] = anything
+    also: tuple[str, ...] = ()
 
     @property
     def installed(self) -> bool:
@@ -58,15 +60,19 @@ class Peer:
         return find_spec(self.library) is not None
 
     def load(self) -> Callable[[Workload], Step]:
-        """Import the library; the function that makes the step."""
-        import_module(self.library)
+        """Import the libraries; the function that makes the step."""
+        for name in (self.library, *self.also):
+            import_module(name)
         make = import_module(f"benchmarks.peers.{self.module}").make
         return partial(make, **self.options)
 
 
+NUMPY = ("asg", "asg.backends.numpy_cpu.backend")  # it also folds constants for other backends
 PEERS = {
-    "asg_numpy": Peer("asg_peer", "numpy"),
-    "asg_jax": Peer("asg_peer", "jax", {"backend": "jax"}),
+    "asg_numpy": Peer("asg_peer", "numpy", also=NUMPY),
+    "asg_jax": Peer(
+        "asg_peer", "jax", {"backend": "jax"}, also=(*NUMPY, "asg.backends.jax_xla.backend")
+    ),
     "torch": Peer("torch_peer", "torch"),
     "torch_nchw": Peer("torch_peer", "torch", {"layout": "contiguous_format"}, images),
     "torch_compile": Peer("torch_peer", "torch", {"compiled": True}),
