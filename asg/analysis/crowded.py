@@ -1,84 +1,182 @@
-"""What an arena must hold as a formula: the blocks of its most crowded moments."""
+"""What an arena must hold as a formula: what exists at its most crowded moments.
+
+Most blocks last from one node to another. Others exist at the moment of one node alone, for its
+kernel: such memory comes and goes with the size of caches, and only at a crowded moment does it
+matter. Programs that run inside a node have arenas of their own among them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
-from asg.analysis.memory import ALIGNMENT, Block, aligned
-from asg.analysis.polynomial import Polynomial
+from asg.analysis.liveness import Lifetime
+from asg.analysis.memory import ALIGNMENT, Block, MemoryPlan, aligned
+from asg.analysis.polynomial import Polynomial, interpolated
 from asg.core.dim import Dim, SymbolicDim, ceil_div, dim_max
 
-Crowd = tuple[int, ...]
-"""Positions of blocks that exist at one moment."""
 
-
-@dataclass(frozen=True)
-class Crowds:
-    """Blocks that exist at moments which are the most crowded ones at some numbers.
+class Arena(NamedTuple):
+    """What lies in the arena of a plan.
 
     Attributes:
-        sizes: of every block of the arena, a polynomial in the number; None where there is none.
-        crowds: which blocks exist at each of the moments, all of them with a polynomial.
+        lasting: blocks that exist at several moments.
+        brief: by moment, the bytes of blocks that exist then alone.
+        nested: by moment, the arenas of programs that run then.
     """
 
-    sizes: tuple[Polynomial | None, ...]
+    lasting: tuple[Block, ...]
+    brief: Mapping[int, tuple[int, ...]]
+    nested: Mapping[int, tuple[Arena, ...]]
+
+    @property
+    def structure(self) -> tuple[object, ...]:
+        """All that is not told in bytes."""
+        nested = [(moment, *(a.structure for a in each)) for moment, each in self.nested.items()]
+        return (tuple(block.life for block in self.lasting), tuple(nested))
+
+    def heights(self) -> dict[int, int]:
+        """The bytes there must be at each moment at which their number may be the largest."""
+        extra = {moment: sum(map(aligned, each)) for moment, each in self.brief.items()}
+        for moment, each in self.nested.items():
+            extra[moment] = extra.get(moment, 0) + sum(arena.bound() for arena in each)
+        changes = {moment: 0 for at in extra for moment in (at, at + 1)}
+        for nbytes, life in self.lasting:
+            changes[life.first] = changes.get(life.first, 0) + aligned(nbytes)
+            changes[life.last + 1] = changes.get(life.last + 1, 0) - aligned(nbytes)
+        moments = sorted(changes)
+        live = accumulate(changes[moment] for moment in moments)
+        return {m: height + extra.get(m, 0) for m, height in zip(moments, live, strict=True)}
+
+    def bound(self) -> int:
+        """Bytes that no arena can do without."""
+        return max(self.heights().values(), default=0)
+
+
+def arena_of(memory: MemoryPlan) -> Arena:
+    """That of a plan."""
+    nested = {at: tuple(map(arena_of, plans)) for at, plans in memory.nested.items()}
+    theirs = {at: [max(p.arena_bytes, 1) for p in plans] for at, plans in memory.nested.items()}
+    lasting: list[Block] = []
+    brief: dict[int, list[int]] = {}
+    for block in memory.blocks:
+        moment = block.life.first
+        if block.life.last != moment:
+            lasting.append(block)
+        elif block.nbytes in theirs.get(moment, ()):
+            theirs[moment].remove(block.nbytes)
+        else:
+            brief.setdefault(moment, []).append(block.nbytes)
+    return Arena(tuple(lasting), {at: tuple(each) for at, each in brief.items()}, nested)
+
+
+class Fitted(NamedTuple):
+    """Polynomials of the blocks of an `Arena`; None where there is none.
+
+    Attributes:
+        lives: of the blocks that last.
+        lasting: their bytes.
+        brief: by moment, the bytes of others.
+        nested: by moment, the same of programs that run then.
+    """
+
+    lives: tuple[Lifetime, ...]
+    lasting: tuple[Polynomial | None, ...]
+    brief: Mapping[int, tuple[Polynomial, ...] | None]
+    nested: Mapping[int, tuple[Fitted, ...]]
+
+
+def fitted(numbers: Sequence[int], arenas: Sequence[Arena]) -> Fitted:
+    """Through the arenas of numbers in equal steps, which have one structure."""
+    rows = zip(*(arena.lasting for arena in arenas), strict=True)
+    lasting = tuple(interpolated(numbers, [block.nbytes for block in row]) for row in rows)
+    moments = dict.fromkeys(moment for arena in arenas for moment in arena.brief)
+    brief = {m: _all_fitted(numbers, [arena.brief.get(m, ()) for arena in arenas]) for m in moments}
+    nested = {
+        m: tuple(fitted(numbers, each) for each in zip(*(a.nested[m] for a in arenas), strict=True))
+        for m in arenas[0].nested
+    }
+    return Fitted(tuple(b.life for b in arenas[0].lasting), lasting, brief, nested)
+
+
+def _all_fitted(
+    numbers: Sequence[int], rows: Sequence[tuple[int, ...]]
+) -> tuple[Polynomial, ...] | None:
+    if len({len(row) for row in rows}) > 1:
+        return None
+    found = [interpolated(numbers, column) for column in zip(*rows, strict=True)]
+    return tuple(each for each in found if each is not None) if all(found) else None
+
+
+class Crowd(NamedTuple):
+    """What exists at one moment: polynomials of blocks, and crowds of nested programs."""
+
+    blocks: tuple[Polynomial, ...]
+    nested: tuple[Crowds, ...]
+
+    def nbytes(self, number: int) -> int:
+        """Of all together."""
+        own = sum(aligned(block.at(number)) for block in self.blocks)
+        return own + sum(each.nbytes(number) for each in self.nested)
+
+    def dim(self, size: SymbolicDim) -> Dim:
+        """`nbytes` at a size."""
+        total: Dim = 0
+        for block in self.blocks:
+            total = total + ceil_div(block.dim(size), ALIGNMENT) * ALIGNMENT
+        for each in self.nested:
+            total = total + each.dim(size)
+        return total
+
+
+class Crowds(NamedTuple):
+    """What exists at moments that are the most crowded ones at some numbers."""
+
     crowds: tuple[Crowd, ...]
 
     def nbytes(self, number: int) -> int:
         """Bytes of the largest crowd."""
-        return max((_bytes(self.sizes, crowd, number) for crowd in self.crowds), default=0)
+        return max((crowd.nbytes(number) for crowd in self.crowds), default=0)
 
     def dim(self, size: SymbolicDim) -> Dim:
         """`nbytes` at a size."""
         total: Dim = 0
         for crowd in self.crowds:
-            height: Dim = 0
-            for i in crowd:
-                height = height + ceil_div(_known(self.sizes[i]).dim(size), ALIGNMENT) * ALIGNMENT
-            total = dim_max(total, height)
+            total = dim_max(total, crowd.dim(size))
         return total
 
 
-def crowds(sizes: tuple[Polynomial | None, ...], planned: Mapping[int, Sequence[Block]]) -> Crowds:
-    """The crowds that are the largest ones of numbers whose blocks are given.
+def crowds(of: Fitted, planned: Sequence[Arena]) -> Crowds:
+    """The crowds that are the largest ones of arenas of some numbers.
 
-    >>> from asg.analysis.liveness import Lifetime
-    >>> blocks = {n: [Block(64 * n, Lifetime(0, 1)), Block(640, Lifetime(1, 2))] for n in (1, 2)}
-    >>> sizes = Polynomial(1, 1, (64, 64)), Polynomial(1, 1, (640,))
-    >>> crowds(sizes, blocks).crowds
-    ((0, 1),)
+    >>> blocks = [(Block(64 * n, Lifetime(0, 1)), Block(640, Lifetime(1, 2))) for n in range(5)]
+    >>> arenas = [Arena(each, {}, {}) for each in blocks]
+    >>> crowds(fitted(range(5), arenas), arenas[1:]).nbytes(3)
+    832
     """
-    found: dict[Crowd, None] = {}
-    for blocks in planned.values():
-        crowd = _largest(blocks)
-        if all(sizes[i] is not None for i in crowd):
-            found[crowd] = None
-    return Crowds(sizes, tuple(found))
+    moments = dict.fromkeys(moment for each in planned for moment in _most_crowded(each))
+    return Crowds(tuple(crowd for m in moments if (crowd := _crowd(of, m, planned)) is not None))
 
 
-def _largest(blocks: Sequence[Block]) -> Crowd:
-    """The blocks of the moment with most bytes."""
-    changes: dict[int, int] = {}
-    for nbytes, life in blocks:
-        changes[life.first] = changes.get(life.first, 0) + aligned(nbytes)
-        changes[life.last + 1] = changes.get(life.last + 1, 0) - aligned(nbytes)
-    moments = sorted(changes)
-    live = list(accumulate(changes[moment] for moment in moments))
-    if not live:
-        return ()
-    _, moment = max(zip(live, (-moment for moment in moments), strict=True))
-    return tuple(
-        i for i, (nbytes, life) in enumerate(blocks)
-        if nbytes and life.first <= -moment <= life.last
-    )  # fmt: skip
+def _most_crowded(arena: Arena) -> Iterator[int]:
+    """The first of the moments with most bytes, if there is one."""
+    heights = arena.heights()
+    if heights:
+        yield max(heights, key=lambda moment: (heights[moment], -moment))
 
 
-def _bytes(sizes: Sequence[Polynomial | None], crowd: Crowd, number: int) -> int:
-    return sum(aligned(_known(sizes[i]).at(number)) for i in crowd)
-
-
-def _known(size: Polynomial | None) -> Polynomial:
-    assert size is not None, "crowds are made of blocks that have a polynomial"
-    return size
+def _crowd(of: Fitted, moment: int, planned: Sequence[Arena]) -> Crowd | None:
+    """What exists at a moment; None unless there are polynomials of all of it."""
+    there = [
+        size for size, life in zip(of.lasting, of.lives, strict=True)
+        if life.first <= moment <= life.last
+    ]  # fmt: skip
+    brief = of.brief.get(moment, ())
+    if brief is None or None in there:
+        return None
+    nested = tuple(
+        crowds(each, [arena.nested[moment][place] for arena in planned])
+        for place, each in enumerate(of.nested.get(moment, ()))
+    )
+    return Crowd((*(size for size in there if size is not None), *brief), nested)

@@ -76,6 +76,8 @@ class MemoryPlan:
         computed: the nodes that take time: no inputs, views or constants.
         blocks: what was placed in the arena, in the order of placing, kernels' own memory too.
         inside: of nodes that are loops or branches, the plans of their bodies' programs.
+        nested: by the moment of a node, the plans of programs that run then with arenas of their
+            own in this one: one for every shard.
         held_bytes: what kernels of loops and branches keep for themselves beside these.
     """
 
@@ -90,6 +92,7 @@ class MemoryPlan:
     computed: tuple[Node, ...] = ()
     blocks: tuple[Block, ...] = ()
     inside: Mapping[Node, tuple[MemoryPlan, ...]] = field(default_factory=dict)
+    nested: Mapping[int, tuple[MemoryPlan, ...]] = field(default_factory=dict)
     held_bytes: int = 0
 
     @property
@@ -97,7 +100,8 @@ class MemoryPlan:
         """Memory beside the arena that loops and branches have for their bodies, at any depth."""
         plans = [plan for plans in self.inside.values() for plan in plans]
         inner = sum(plan.arena_bytes + plan.state_bytes + plan.body_bytes for plan in plans)
-        return inner + self.held_bytes
+        nested = sum(plan.body_bytes for plans in self.nested.values() for plan in plans)
+        return inner + nested + self.held_bytes
 
     @property
     def peak_bytes(self) -> int:

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from asg.analysis.crowded import Crowds, crowds
-from asg.analysis.liveness import Lifetime
-from asg.analysis.memory import Block, MemoryPlan, aligned, peak_live_bytes
+from asg.analysis.crowded import Arena, Crowds, Fitted, arena_of, crowds, fitted
+from asg.analysis.memory import MemoryPlan
 from asg.analysis.polynomial import Polynomial, interpolated
 from asg.core.dim import Dim, Symbol, SymbolicDim, evaluate
 from asg.core.dim import symbol as dim_of
@@ -127,26 +126,22 @@ def make_formulas(plan: Plan, symbol: Symbol) -> Formulas:
         )
     name = symbol.name
     samples = _Samples(plan, symbol)
-    fitted = _fitted(samples, plan.sizes[name])
-    for number in _spread(fitted, *_planned_range(samples, fitted)):
+    curves = _curves(samples, plan.sizes[name])
+    for number in _spread(curves, *_planned_range(samples, curves)):
         samples.at(number)
-    right = {s.number: fitted.is_of(s) for s in samples.made() if fitted.reaches(s.number)}
+    right = {s.number: curves.is_of(s) for s in samples.made() if curves.reaches(s.number)}
     alike = [s for s in samples.made() if right.get(s.number)]
-    found = _crowds(fitted, alike)
+    found = _crowds(curves, alike)
     for sample in alike:
         bounds = tuple(each.nbytes(sample.number) for each in found)
-        right[sample.number] = bounds == tuple(map(_bound, sample.arenas))
-    low, high = _run_around(fitted.start, right)
+        right[sample.number] = bounds == tuple(arena.bound() for arena in sample.arenas)
+    low, high = _run_around(curves.start, right)
     planned = sorted(n for n in right if low <= n <= high)
     size = dim_of(name, symbol.minimum, symbol.multiple_of)
-    totals = fitted.totals([each.dim(size) for each in found], size)
+    totals = curves.totals([each.dim(size) for each in found], size)
     waste = {n: samples.peak(n) - evaluate(totals["peak"], {name: n}) for n in planned}
     others = {other: number for other, number in plan.sizes.items() if other != name}
-    return Formulas(name, others, totals, low, high, fitted.step, waste)
-
-
-def _bound(blocks: Sequence[Block]) -> int:
-    return peak_live_bytes([Block(aligned(nbytes), life) for nbytes, life in blocks])
+    return Formulas(name, others, totals, low, high, curves.step, waste)
 
 
 # -- plans for numbers ----------------------------------------------------------------------------
@@ -156,7 +151,7 @@ class _Structure(NamedTuple):
     """All of a plan but the sizes: which nodes read which values, and when blocks are needed."""
 
     nodes: tuple[tuple[object, ...], ...]
-    lives: tuple[tuple[Lifetime, ...], ...]
+    arenas: tuple[tuple[object, ...], ...]
 
 
 class _Sample(NamedTuple):
@@ -165,14 +160,14 @@ class _Sample(NamedTuple):
     Attributes:
         counts: FLOPs, bytes read and written, feeds, results, constants, state, state of bodies,
             and what kernels hold.
-        arenas: blocks of every arena, that of the step first.
+        arenas: that of the step first.
         peak: bytes.
     """
 
     number: int
     structure: _Structure
     counts: tuple[int, ...]
-    arenas: tuple[tuple[Block, ...], ...]
+    arenas: tuple[Arena, ...]
     peak: int
 
 
@@ -225,15 +220,14 @@ def _sample(plan: Plan, number: int) -> _Sample:
     memory = plan.memory
     assert memory is not None
     memories = list(_memories(memory))
-    lives = tuple(tuple(block.life for block in each.blocks) for each in memories)
     counts = (
         plan.flops, plan.bytes_read, plan.bytes_written,
         memory.feed_bytes, memory.result_bytes, memory.constant_bytes, memory.state_bytes,
         sum(each.state_bytes for each in memories[1:]),
         sum(each.held_bytes for each in memories),
     )  # fmt: skip
-    arenas = tuple(each.blocks for each in memories)
-    structure = _Structure(_wiring(plan.graph), lives)
+    arenas = tuple(map(arena_of, memories))
+    structure = _Structure(_wiring(plan.graph), tuple(each.structure for each in arenas))
     return _Sample(number, structure, counts, arenas, plan.peak_bytes)
 
 
@@ -256,7 +250,7 @@ def _wiring(graph: Graph) -> tuple[tuple[object, ...], ...]:
 # -- polynomials ----------------------------------------------------------------------------------
 
 
-class _Fitted(NamedTuple):
+class _Curves(NamedTuple):
     """Polynomials of all that is counted and of the blocks of all arenas.
 
     Attributes:
@@ -264,15 +258,14 @@ class _Fitted(NamedTuple):
         start: a number they are of.
         step: they are of numbers that whole steps lead to.
         counts: as those of a sample.
-        blocks: of every arena, that of the step first; None for kernels' memory that is cut to the
-            size of caches.
+        arenas: that of the step first.
     """
 
     structure: _Structure
     start: int
     step: int
     counts: tuple[Polynomial, ...]
-    blocks: tuple[tuple[Polynomial | None, ...], ...]
+    arenas: tuple[Fitted, ...]
 
     def is_of(self, sample: _Sample) -> bool:
         """Whether they tell what the plan of a number tells, but for the arenas."""
@@ -301,7 +294,7 @@ def _sum(sizes: Iterable[Dim]) -> Dim:
     return total
 
 
-def _fitted(samples: _Samples, start: int) -> _Fitted:
+def _curves(samples: _Samples, start: int) -> _Curves:
     """From plans for numbers in equal steps, of which ``start`` is one.
 
     Raises:
@@ -320,7 +313,7 @@ def _fitted(samples: _Samples, start: int) -> _Fitted:
     )
 
 
-def _through(samples: Sequence[_Sample]) -> _Fitted | None:
+def _through(samples: Sequence[_Sample]) -> _Curves | None:
     if len(samples) < POINTS:
         return None
     first = samples[0]
@@ -330,31 +323,25 @@ def _through(samples: Sequence[_Sample]) -> _Fitted | None:
     if len(found) < len(counts):
         return None
     step = abs(numbers[1] - numbers[0])
-    blocks = tuple(
-        tuple(
-            interpolated(numbers, [block.nbytes for block in row])
-            for row in zip(*arenas, strict=True)
-        )
-        for arenas in zip(*(sample.arenas for sample in samples), strict=True)
-    )
-    return _Fitted(first.structure, numbers[0], step, found, blocks)
+    arenas = tuple(fitted(numbers, each) for each in zip(*(s.arenas for s in samples), strict=True))
+    return _Curves(first.structure, numbers[0], step, found, arenas)
 
 
 # -- ranges ---------------------------------------------------------------------------------------
 
 
-def _planned_range(samples: _Samples, fitted: _Fitted) -> tuple[int, int]:
+def _planned_range(samples: _Samples, curves: _Curves) -> tuple[int, int]:
     """The farthest numbers below and above whose plans the polynomials tell."""
 
     def agrees(steps: int) -> bool:
-        sample = samples.at(fitted.start + steps * fitted.step)
-        return sample is not None and fitted.is_of(sample)
+        sample = samples.at(curves.start + steps * curves.step)
+        return sample is not None and curves.is_of(sample)
 
     ends = []
     for direction in (-1, 1):
         good, bad = 0, 0
         for doubling in range(DOUBLINGS):
-            steps = direction * _steps(fitted, direction, doubling)
+            steps = direction * _steps(curves, direction, doubling)
             if not agrees(steps):
                 bad = steps
                 break
@@ -362,21 +349,21 @@ def _planned_range(samples: _Samples, fitted: _Fitted) -> tuple[int, int]:
         for _ in range(HALVINGS if bad else 0):
             middle = (good + bad) // 2
             good, bad = (middle, bad) if agrees(middle) else (good, middle)
-        ends.append(fitted.start + good * fitted.step)
+        ends.append(curves.start + good * curves.step)
     return ends[0], ends[1]
 
 
-def _steps(fitted: _Fitted, direction: int, doubling: int) -> int:
+def _steps(curves: _Curves, direction: int, doubling: int) -> int:
     """How many steps lead to twice ``start``, four times and so on, or to a half, a fourth."""
-    far = fitted.start << doubling + 1 if direction > 0 else fitted.start >> doubling + 1
-    return abs(far - fitted.start) // fitted.step
+    far = curves.start << doubling + 1 if direction > 0 else curves.start >> doubling + 1
+    return abs(far - curves.start) // curves.step
 
 
-def _crowds(fitted: _Fitted, samples: Sequence[_Sample]) -> list[Crowds]:
+def _crowds(curves: _Curves, samples: Sequence[_Sample]) -> list[Crowds]:
     """Of every arena, by the plans of some numbers."""
     return [
-        crowds(sizes, {s.number: s.arenas[place] for s in samples})
-        for place, sizes in enumerate(fitted.blocks)
+        crowds(each, [sample.arenas[place] for sample in samples])
+        for place, each in enumerate(curves.arenas)
     ]
 
 
@@ -396,8 +383,8 @@ def _run_around(start: int, right: Mapping[int, bool]) -> tuple[int, int]:
     return list(below)[-1], list(above)[-1]
 
 
-def _spread(fitted: _Fitted, low: int, high: int) -> Iterator[int]:
+def _spread(curves: _Curves, low: int, high: int) -> Iterator[int]:
     """Numbers all over a range."""
-    first, last = ((end - fitted.start) // fitted.step for end in (low, high))
+    first, last = ((end - curves.start) // curves.step for end in (low, high))
     stride = max((last - first) // SPREAD, 1)
-    yield from (fitted.start + i * fitted.step for i in range(first, last, stride))
+    yield from (curves.start + i * curves.step for i in range(first, last, stride))

@@ -233,7 +233,7 @@ def _by_places(sliding: Sliding, places: slice) -> Iterator[Piece]:
     item = np.dtype(sliding.dtype).itemsize
     row_bytes = groups * channels * elements * sliding.run * item
     together = min(max(PIECE_BYTES // row_bytes, 1), places.stop - places.start)
-    memory = sliding.scratch((together * row_bytes // item,), sliding.dtype)
+    memory = _piece_memory(sliding, row_bytes // item, places.stop - places.start)
     for rows in _ranges(places.start, places.stop, together):
         count = rows.stop - rows.start
         shape = (groups, channels, elements, count, *sliding.places[1:], sliding.batch)
@@ -260,7 +260,7 @@ def scattered(sliding: Sliding, weight: Array, out: Array) -> list[Call]:
     run = prod(x.shape[3:])
     row_bytes = groups * outs * elements * run * np.dtype(sliding.dtype).itemsize
     together = min(max(PIECE_BYTES // row_bytes, 1), x.shape[2])
-    memory = sliding.scratch((groups * outs * elements * together * run,), sliding.dtype)
+    memory = _piece_memory(sliding, groups * outs * elements * run, x.shape[2])
     calls.append((out.fill, (0,)))
     for taken in _ranges(0, x.shape[2], together):
         shape = (groups, outs, elements, taken.stop - taken.start, *x.shape[3:])
@@ -287,6 +287,16 @@ def _added(sliding: Sliding, products: Array, taken: slice, out: Array) -> list[
 # -- shared ----------------------------------------------------------------------------------------
 
 _ALL = slice(None)
+
+
+def _piece_memory(sliding: Sliding, row: int, count: int) -> Array:
+    """For as many rows of so many elements as a piece may have.
+
+    How many fit is not told by its size, so that memory grows with the batch or not at all, and
+    plans have formulas.
+    """
+    most = PIECE_BYTES // np.dtype(sliding.dtype).itemsize
+    return sliding.scratch((max(row, min(most, count * row)),), sliding.dtype)
 
 
 def _ranges(start: int, stop: int, step: int) -> Iterator[slice]:

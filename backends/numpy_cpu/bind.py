@@ -179,6 +179,14 @@ def bind_inside(graph: Graph, outside: Mapping[Tensor, Array]) -> Program:
     return program
 
 
+def nested_memory(plan: Plan, scratch: Scratch) -> Array:
+    """The arena of a program that runs inside a node, as scratch memory of that node."""
+    around = _around.get()
+    if around is not None:
+        around.nested.append(plan)
+    return scratch((max(plan.arena_bytes, 1),), np.uint8)
+
+
 def held_array(shape: Sequence[int], dtype: Any) -> Array:
     """Memory that a kernel keeps for itself from step to step; it is part of the plan as well."""
     array = reserved_array(shape, dtype) if _only_planned.get() else np.empty(shape, dtype)
@@ -202,7 +210,7 @@ class _inside:  # noqa: N801 - a `with` of a class, since it is entered for ever
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         _around.reset(self._token)
         found = self._found
-        if failure is None and (found.plans or found.nbytes):
+        if failure is None and (found.plans or found.nbytes or found.nested):
             self._plan.inside[self._node] = found
 
 

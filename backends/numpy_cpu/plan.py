@@ -73,10 +73,12 @@ class StateCopy(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Inside:
-    """What the kernel of a node holds beside the arena: plans of programs, and further bytes."""
+    """What the kernel of a node holds beside the arena: plans of programs, and further bytes;
+    and the plans of programs whose arenas it asked for as scratch memory."""
 
     plans: list[Plan] = field(default_factory=list)
     nbytes: int = 0
+    nested: list[Plan] = field(default_factory=list)
 
 
 @dataclass(eq=False, slots=True)
@@ -99,6 +101,13 @@ class Plan:
     inside: dict[Node, Inside] = field(default_factory=dict)
     arena_bytes: int = 0
     state_bytes: int = 0
+
+    def _nested(self) -> Iterator[tuple[int, tuple[MemoryPlan, ...]]]:
+        for node, storages in self.scratch.items():
+            plans = self.inside[node].nested if node in self.inside else []
+            if plans:
+                known = {id(plan): plan.summary() for plan in plans}
+                yield storages[0].first, tuple(known[id(plan)] for plan in plans)
 
     @property
     def end(self) -> int:
@@ -131,7 +140,9 @@ class Plan:
             inside={
                 node: tuple(plan.summary() for plan in inside.plans)
                 for node, inside in self.inside.items()
+                if inside.plans
             },
+            nested=dict(self._nested()),
             held_bytes=sum(inside.nbytes for inside in self.inside.values()),
         )
 

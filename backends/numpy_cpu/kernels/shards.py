@@ -14,7 +14,7 @@ from asg.core.tensor import Tensor
 from asg.ops import shards as ops
 from asg.ops.shards import SUM, Place
 
-from ..bind import bind_plan, complete_plan, only_planning
+from ..bind import bind_plan, complete_plan, nested_memory, only_planning
 from ..kernel import Array, Call, Scratch, kernel
 from ..plan import OUTSIDE, Plan
 from ..share import ShardCalls, Share
@@ -44,7 +44,7 @@ def _shards(
             targets.append(scratch(y.shape, y.dtype) if own else _piece(op, y, place, shard))
             if own and place == SUM:
                 added.append((np.add, (y, targets[-1], y)))
-        arena = scratch((max(plan.arena_bytes, 1),), np.uint8)
+        arena = nested_memory(plan, scratch)
         parts.append(_part(plan, lies, given, targets, arena))
     return [(Share(parts), ()), *added]
 

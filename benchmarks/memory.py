@@ -1,0 +1,145 @@
+"""What NumPy steps were planned to need, and what they do: ``python -m benchmarks.memory mlp gpt``.
+
+``planned`` is what `Session.plan` tells before there is a program; ``allocated`` what making the
+program adds to NumPy's memory. ``transient`` is what a step allocates beside it, most at once, as
+tracemalloc sees it. ``formulas`` is for how many of five batches, drawn from the range of
+`Plan.formulas` and not planned to find them, the formula of the arena told the plan's to the byte.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tracemalloc
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import numpy as np
+
+import asg
+from asg.analysis.memory import MemoryPlan
+from asg.core.units import bytes_text
+from benchmarks.peers.asg_peer import session_of
+from benchmarks.report import Table, aligned
+from benchmarks.workloads import names, workload
+
+DRAWN = 5
+WARM = 3  # steps before one is watched
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of one workload's step.
+
+    Attributes:
+        arena: planned, for values that share memory.
+        bound: the most that lives at once; no arena is smaller.
+        separate: what an arena without sharing would be.
+        planned: arena, state, and memory of loops.
+        allocated: by making the program.
+        transient: by a step, at most at once, beside all that.
+        formulas: of how many batches the formula told the arena exactly, and of how many it was
+            asked; None where no size is symbolic.
+    """
+
+    arena: int
+    bound: int
+    separate: int
+    planned: int
+    allocated: int
+    transient: int
+    formulas: tuple[int, int] | None
+
+
+def memory(name: str, scale: str = "full") -> Memory:
+    """Measured in this process."""
+    described = workload(name, scale)
+    with asg.configure(compile_cache="off"):
+        session, batches = session_of(described, "numpy")
+        batch = batches[0]
+        shapes = [array.shape for array in batch.values()]
+        sizes = {"batch": described.batch} if batch else {}
+        told = session.plan(**sizes).memory
+        assert told is not None
+        allocated = _allocated(session, shapes)
+        transient = _transient(session, batch)
+        formulas = _formulas(session, described.batch) if batch else None
+    planned = told.arena_bytes + told.state_bytes + told.body_bytes
+    return Memory(
+        told.arena_bytes, told.lower_bound_bytes, told.separate_bytes, planned, allocated,
+        transient, formulas,
+    )  # fmt: skip
+
+
+@contextmanager
+def _traced() -> Any:
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        tracemalloc.stop()
+
+
+def _numpy_bytes() -> int:
+    gc.collect()
+    only = [tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)]
+    return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(only).traces)
+
+
+def _allocated(session: asg.Session, shapes: Sequence[tuple[int, ...]]) -> int:
+    with _traced():
+        before = _numpy_bytes()
+        session.program(*shapes)
+        return _numpy_bytes() - before
+
+
+def _transient(session: asg.Session, batch: Mapping[str, Any]) -> int:
+    for _ in range(WARM):
+        session(**batch)
+    with _traced():
+        session(**batch)
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        session(**batch)
+        return tracemalloc.get_traced_memory()[1] - before
+
+
+def _formulas(session: asg.Session, batch: int) -> tuple[int, int]:
+    """Exact ones, and all."""
+    found = session.plan(batch=batch).formulas("batch")
+    fresh = [n for n in range(found.low, found.high + 1, found.step) if n not in found.waste]
+    drawn = Random(0).sample(fresh, min(DRAWN, len(fresh)))
+    exact = [found.at(n)["arena"] == _arena(session.plan(batch=n).memory) for n in drawn]
+    return sum(exact), len(exact)
+
+
+def _arena(planned: MemoryPlan | None) -> int:
+    assert planned is not None
+    return planned.arena_bytes
+
+
+def row(name: str, found: Memory) -> list[str]:
+    """Of the table."""
+    numbers = (found.arena, found.bound, found.separate, found.planned, found.allocated)
+    told = "-" if found.formulas is None else "{} of {}".format(*found.formulas)
+    return [name, *(f"{each:,}" for each in numbers), bytes_text(found.transient), told]
+
+
+HEADER = ["workload", "arena", "bound", "unshared", "planned", "allocated", "transient", "formulas"]
+
+
+def table(chosen: Sequence[str], scale: str = "full") -> Table:
+    """A line a workload, in bytes."""
+    return [HEADER, *(row(name, memory(name, scale)) for name in chosen)]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the table for the workloads named, or for all."""
+    print(aligned(table(arguments or names())), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
