@@ -20,6 +20,7 @@ from asg.core.tensor import Tensor
 from asg.core.types import Shape
 from asg.ops.fused import Fused
 from asg.ops.reduce import Max, Min, Sum
+from asg.passes.recompute import computed_again
 from asg.rewrite.rule import RuleHit
 
 Groups = list[list[Node]]
@@ -172,12 +173,13 @@ def _contracted(graph: Graph, groups: Groups, log: list[RuleHit]) -> Graph:
 
     Nodes that come after one are made anew as well, since their order is that of creation.
     """
+    works = {id(work.group): work for work in _works(graph, groups)}
     mapped: dict[Tensor, Tensor] = {}
     changed = False
     for unit in _in_order(graph, groups):
-        if len(unit) > 1:
+        if id(unit) in works:
             changed = True
-            mapped |= _fused(graph, unit, mapped, log)
+            mapped |= _fused(works[id(unit)], mapped, log)
             continue
         node = unit[0]
         inputs = tuple(mapped[tensor] for tensor in node.inputs)
@@ -217,43 +219,74 @@ def _in_order(graph: Graph, groups: Groups) -> Iterator[list[Node]]:
                 heappush(ready, user)
 
 
-def _fused(
-    graph: Graph, group: Sequence[Node], mapped: dict[Tensor, Tensor], log: list[RuleHit]
-) -> dict[Tensor, Tensor]:
-    """What stands for the results of the group that others read."""
-    inside = {node.outputs[0] for node in group}
-    operands = _operands(group, inside)
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What an op is to do.
+
+    Attributes:
+        group: the nodes it stands for.
+        nodes: those it computes, in order; some may be of other groups.
+        results: what is read of it.
+    """
+
+    group: list[Node]
+    nodes: list[Node]
+    results: list[Tensor]
+
+
+def _works(graph: Graph, groups: Groups) -> Iterator[_Work]:
+    again = computed_again(graph, groups)
+    place_of = {node: place for place, group in enumerate(groups) for node in group}
+    order = {node: number for number, node in enumerate(graph.nodes)}
+    returned = set(graph.outputs)
+    for place, group in enumerate(groups):
+        results = []
+        for output in (node.outputs[0] for node in group):
+            readers = {place_of.get(user, -1) for user, _ in graph.users.get(output, ())}
+            outside = (each for each in readers if each != place)
+            if output in returned or any(r < 0 or output.node not in again[r] for r in outside):
+                results.append(output)
+        candidates = sorted((*group, *again[place]), key=order.__getitem__)
+        yield _Work(group, _needed(candidates, results), results)
+
+
+def _needed(nodes: Sequence[Node], results: Sequence[Tensor]) -> list[Node]:
+    """The nodes that results depend on; in order, as they are given."""
+    needed = set(results)
+    kept = []
+    for node in reversed(nodes):
+        if node.outputs[0] in needed:
+            needed.update(node.inputs)
+            kept.append(node)
+    return kept[::-1]
+
+
+def _fused(work: _Work, mapped: dict[Tensor, Tensor], log: list[RuleHit]) -> dict[Tensor, Tensor]:
+    """What stands for the results."""
+    if not work.results:  # all readers compute them themselves
+        return {}
+    operands = _operands(work.nodes)
     leaves = [body_input(f"x{i}", tensor.type) for i, tensor in enumerate(operands)]
     body_values: dict[Tensor, Tensor] = dict(zip(operands, leaves, strict=True))
-    for node in group:
+    for node in work.nodes:
         inputs = tuple(body_values.get(tensor, tensor) for tensor in node.inputs)
         body_values[node.outputs[0]] = node.with_inputs(inputs).outputs[0]
-    results = _read_outside(graph, group, inside)
-    names = [f"y{i}" for i in range(len(results))]
-    body = Body.of(leaves, [body_values[t] for t in results], names, (), "fused", None, ())
-    sources = tuple(node.lineage for node in group)
-    with derive("pass", "fuse", sources, group[-1].origin):
+    names = [f"y{i}" for i in range(len(work.results))]
+    outputs = [body_values[tensor] for tensor in work.results]
+    body = Body.of(leaves, outputs, names, (), "fused", None, ())
+    sources, last = tuple(node.lineage for node in work.nodes), work.group[-1]
+    with derive("pass", "fuse", sources, last.origin):
         made = Fused(body).apply(*(mapped[tensor] for tensor in operands))
-    log.append(RuleHit("fuse", group[-1].serial, (made[0].node.serial,)))
-    return dict(zip(results, made, strict=True))
+    log.append(RuleHit("fuse", last.serial, (made[0].node.serial,)))
+    return dict(zip(work.results, made, strict=True))
 
 
-def _operands(group: Sequence[Node], inside: set[Tensor]) -> list[Tensor]:
-    """What the group reads of others, once; numbers belong into the body."""
-    read = {tensor: None for node in group for tensor in node.inputs if tensor not in inside}
+def _operands(nodes: Sequence[Node]) -> list[Tensor]:
+    """What the nodes read of others, once; numbers belong into the body."""
+    inside = {node.outputs[0] for node in nodes}
+    read = {tensor: None for node in nodes for tensor in node.inputs if tensor not in inside}
     return [tensor for tensor in read if tensor.node.inputs or not _is_number(tensor)]
 
 
 def _is_number(tensor: Tensor) -> bool:
     return not tensor.node.op.is_placeholder and tensor.type.size == 1
-
-
-def _read_outside(graph: Graph, group: Sequence[Node], inside: set[Tensor]) -> list[Tensor]:
-    """The results that other nodes or the caller read."""
-    members, returned = set(group), set(graph.outputs)
-    return [
-        node.outputs[0]
-        for node in group
-        if node.outputs[0] in returned
-        or any(user not in members for user, _ in graph.users.get(node.outputs[0], ()))
-    ]
