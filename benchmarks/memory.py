@@ -2,8 +2,8 @@
 
 ``planned`` is what `Session.plan` tells before there is a program; ``allocated`` what making the
 program adds to NumPy's memory. ``transient`` is what a step allocates beside it, most at once, as
-tracemalloc sees it. ``formulas`` is for how many of five batches, drawn from the range of
-`Plan.formulas` and not planned to find them, the formula of the arena told the plan's to the byte.
+tracemalloc sees it. ``formulas`` is for how many of five other batches, drawn from the range of
+`Plan.formulas`, the formula of the arena tells what is planned to the byte.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def _transient(session: asg.Session, batch: Mapping[str, Any]) -> int:
 def _formulas(session: asg.Session, batch: int) -> tuple[int, int]:
     """Exact ones, and all."""
     found = session.plan(batch=batch).formulas("batch")
-    fresh = [n for n in range(found.low, found.high + 1, found.step) if n not in found.waste]
-    drawn = Random(0).sample(fresh, min(DRAWN, len(fresh)))
+    others = [n for n in range(found.low, found.high + 1, found.step) if n != batch]
+    drawn = Random(0).sample(others, min(DRAWN, len(others)))
     exact = [found.at(n)["arena"] == _arena(session.plan(batch=n).memory) for n in drawn]
     return sum(exact), len(exact)
 

@@ -11,6 +11,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import accumulate
 from typing import NamedTuple
 
 from asg.analysis.liveness import Lifetime, lifetimes
@@ -135,15 +136,17 @@ def peak_live_bytes(blocks: Sequence[Block]) -> int:
     >>> peak_live_bytes([Block(64, Lifetime(0, 1)), Block(64, Lifetime(1, 2))])
     128
     """
+    changes = _changes(blocks)
+    return max(accumulate(changes[moment] for moment in sorted(changes)), default=0)
+
+
+def _changes(blocks: Sequence[Block]) -> dict[int, int]:
+    """By moment, how many bytes more exist then than before."""
     changes: dict[int, int] = {}
     for nbytes, life in blocks:
         changes[life.first] = changes.get(life.first, 0) + nbytes
         changes[life.last + 1] = changes.get(life.last + 1, 0) - nbytes
-    live = peak = 0
-    for moment in sorted(changes):
-        live += changes[moment]
-        peak = max(peak, live)
-    return peak
+    return changes
 
 
 def graph_peak_bytes(graph: Graph) -> int:
@@ -176,9 +179,10 @@ def place_blocks(blocks: Sequence[Block]) -> Placement:
     bound = peak_live_bytes(rounded)
     if len(blocks) > _BY_WEIGHT_LIMIT or by_time.nbytes == bound:
         return by_time
-    best = by_time
+    best, peak = by_time, _peak_moment(rounded)
     for weight in _WEIGHTS:
-        best = min(best, _placed_by_weight(rounded, weight, bound), key=lambda each: each.nbytes)
+        placement = _placed_by_weight(rounded, [weight(block, peak) for block in rounded], bound)
+        best = min(best, placement, key=lambda each: each.nbytes)
         if best.nbytes == bound:
             break
     return best
@@ -186,19 +190,44 @@ def place_blocks(blocks: Sequence[Block]) -> Placement:
 
 # -- by weight: the heaviest block first, each into the tightest gap between those that overlap ---
 
-# Size alone, and size with a say for long lives; which one wins differs from graph to graph.
-_WEIGHTS: tuple[Callable[[Block], int], ...] = (
-    lambda block: block.nbytes,
-    lambda block: block.nbytes**2 * (1 + block.life.last - block.life.first),
+
+def _lasting(block: Block) -> int:
+    return block.life.last - block.life.first
+
+
+def _exists(block: Block, moment: int) -> bool:
+    return block.life.first <= moment <= block.life.last
+
+
+# What exists at the most crowded moment has no byte to spare, so that it comes first, and what
+# lasts lies lowest: what is over then lies on top, side by side. Where that leaves gaps, size alone
+# may not, or size with a say for long lives; which one wins differs from graph to graph.
+_WEIGHTS: tuple[Callable[[Block, int], tuple[int, int]], ...] = (
+    lambda block, peak: (_exists(block, peak), _lasting(block) * block.nbytes),
+    lambda block, peak: (_exists(block, peak), _lasting(block) if _exists(block, peak) else 0),
+    lambda block, peak: (0, block.nbytes),
+    lambda block, peak: (0, block.nbytes**2 * (1 + _lasting(block))),
 )
 _ROUNDS = 8
 
 
+def _peak_moment(blocks: Sequence[Block]) -> int:
+    """The first of the moments at which most bytes exist."""
+    changes = _changes(blocks)
+    moments = sorted(changes)
+    live = accumulate(changes[moment] for moment in moments)
+    return max(zip(live, (-moment for moment in moments), strict=True), default=(0, 0))[1] * -1
+
+
 def _placed_by_weight(
-    blocks: Sequence[Block], weight: Callable[[Block], int], bound: int
+    blocks: Sequence[Block], weights: Sequence[tuple[int, int]], bound: int
 ) -> Placement:
     """The heaviest block first; then again, with those first that came to lie too high."""
-    order = sorted(range(len(blocks)), key=lambda i: (-weight(blocks[i]), blocks[i].life.first))
+    keys = [
+        (-first, -second, -block.nbytes, block.life.first)
+        for (first, second), block in zip(weights, blocks, strict=True)
+    ]
+    order = sorted(range(len(blocks)), key=keys.__getitem__)
     best = placement = _placed_in_order(blocks, order)
     for _ in range(_ROUNDS):
         if best.nbytes == bound:
