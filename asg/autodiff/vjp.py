@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
+from typing import NamedTuple
 
 from asg.autodiff.sum_to import sum_to
 from asg.core.errors import GraphError, NotDifferentiable
@@ -29,6 +30,20 @@ rules (asg/passes/stabilise.py) fill it, so that value and gradient are stable t
 _expanding: ContextVar[frozenset[type[Op]]] = ContextVar("asg_expanding", default=frozenset())
 """The composites that are being differentiated through their decomposition, which is not to be
 taken for the composite again."""
+
+
+class StableForm(NamedTuple):
+    """A stable expression that stands for a node.
+
+    Attributes:
+        output: its value.
+        operands: tensors there were, from which it is computed.
+        floor: its own nodes have this serial number or a later one.
+    """
+
+    output: Tensor
+    operands: tuple[Tensor, ...]
+    floor: int
 
 
 def pullback(
@@ -58,13 +73,14 @@ def pullback(
     for output, cotangent in zip(outputs, cotangents, strict=True):
         _accumulate(total, output, cotangent)
     kept = set(wrt)
+    forms = _stable_forms(path, kept)
     for node in reversed(path):
         given = [None if cut and output in kept else total.get(output) for output in node.outputs]
         for output in node.outputs:
             if output not in kept:
                 total.pop(output, None)
         if node.inputs and any(cotangent is not None for cotangent in given):
-            _pull_through(node, given, total, active, kept)
+            _pull_through(node, given, total, active, forms.get(node))
     return [total.get(tensor) for tensor in wrt]
 
 
@@ -96,7 +112,7 @@ def _pull_through(
     given: Sequence[Tensor | None],
     total: Cotangents,
     active: set[Tensor],
-    kept: set[Tensor],
+    stable: StableForm | None,
 ) -> None:
     """Add the contributions of one node to the cotangents of its operands."""
     with derive("gradient", node.op.name, (node.lineage,), node.origin):
@@ -104,9 +120,10 @@ def _pull_through(
             call("zeros_like", output) if cotangent is None else cotangent
             for output, cotangent in zip(node.outputs, given, strict=True)
         )
-        contributions = _through_stable_form(node, filled, active, kept)
-        if contributions is None:
+        if stable is None:
             contributions = _apply_rule(node, filled, active)
+        else:
+            contributions = _through_stable_form(stable, filled, active)
         for operand, contribution in contributions:
             _accumulate(total, operand, _fitted(node, operand, contribution))
 
@@ -131,25 +148,70 @@ def _apply_rule(
 
 
 def _through_stable_form(
-    node: Node, cotangents: tuple[Tensor, ...], active: set[Tensor], kept: set[Tensor]
-) -> list[tuple[Tensor, Tensor]] | None:
+    stable: StableForm, cotangents: tuple[Tensor, ...], active: set[Tensor]
+) -> list[tuple[Tensor, Tensor]]:
     """Differentiate ``log(softmax(x))`` and the like as the stable expression they stand for.
 
-    Step by step the gradient would be ``0 * inf`` just where the stable value is finite. Tensors
-    of ``wrt`` are not skipped: with one inside the pattern, None.
+    Step by step the gradient would be ``0 * inf`` just where the stable value is finite.
     """
+    wanted = [tensor for tensor in stable.operands if tensor in active]
+    found = pullback([stable.output], cotangents, wanted, stable.floor, cut=True)
+    return [(o, c) for o, c in zip(wanted, found, strict=True) if c is not None]
+
+
+def _stable_forms(path: Sequence[Node], kept: set[Tensor]) -> dict[Node, StableForm]:
+    """The stable expressions that nodes stand for; operands come first.
+
+    So an expression is also known by parts that were written out: a softmax in an attention, say.
+    """
+    floor = next_serial()
+    found: dict[Node, StableForm] = {}
+    for node in path:
+        if type(node.op) in STABLE_FORMS:
+            with derive("rule", "stable_form", (node.lineage,), node.origin):
+                form = _stable_form(node, node, floor, kept) or _on_forms(node, found, floor, kept)
+            if form is not None:
+                found[node] = form
+    return found
+
+
+def _on_forms(
+    node: Node, found: dict[Node, StableForm], floor: int, kept: set[Tensor]
+) -> StableForm | None:
+    """The form of a node whose operands are taken in theirs."""
+    inputs = tuple(
+        found[tensor.node].output if tensor.node in found and tensor not in kept else tensor
+        for tensor in node.inputs
+    )
+    if inputs == node.inputs:
+        return None
+    return _stable_form(node, node.with_inputs(inputs), floor, kept)
+
+
+def _stable_form(node: Node, spelled: Node, floor: int, kept: set[Tensor]) -> StableForm | None:
+    """The form of a node, as it is spelled; that of its form, as long as there is another.
+
+    Tensors of ``kept`` are not skipped: with one inside the pattern, None.
+    """
+    best: StableForm | None = None
+    current: Node | None = spelled
+    while current is not None:
+        output = _first_form(current)
+        current = None if output is None else output.node
+        if output is not None:
+            new = reachable_nodes([output], floor)
+            operands = dict.fromkeys(t for n in new for t in n.inputs if t.node.serial < floor)
+            if _skipped(node, operands) & kept:
+                return best
+            best = StableForm(output, tuple(operands), floor)
+    return best
+
+
+def _first_form(node: Node) -> Tensor | None:
     for form in STABLE_FORMS.get(type(node.op), ()):
-        floor = next_serial()
         stable = form(node)
-        if stable is None or type(stable.node.op) in _expanding.get():
-            continue
-        new = reachable_nodes([stable], floor)
-        operands = dict.fromkeys(t for n in new for t in n.inputs if t.node.serial < floor)
-        if _skipped(node, operands) & kept:
-            continue
-        wanted = [tensor for tensor in operands if tensor in active]
-        found = pullback([stable], cotangents, wanted, floor, cut=True)
-        return [(o, c) for o, c in zip(wanted, found, strict=True) if c is not None]
+        if stable is not None and type(stable.node.op) not in _expanding.get():
+            return stable
     return None
 
 

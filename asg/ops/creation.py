@@ -49,8 +49,13 @@ def arange(
     wanted = as_dtype(dtype) if dtype is not None else float32 if is_float else int32
     count = _count(begin, end, step)
     places = iota((count,), dtype=wanted)
-    offset = dim_size(begin).astype(wanted) if isinstance(begin, SymbolicDim) else begin
-    return (places * step + offset).astype(wanted)
+    if step != 1:
+        places = places * step
+    if isinstance(begin, SymbolicDim):
+        places = places + dim_size(begin).astype(wanted)
+    elif begin != 0:
+        places = places + begin
+    return places.astype(wanted)
 
 
 def _bound(name: str, value: Any) -> Bound:

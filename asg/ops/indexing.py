@@ -14,9 +14,16 @@ from asg.core.errors import AsgError, DimError, DtypeError, OperandError
 from asg.core.registry import call, public
 from asg.core.tensor import Tensor
 from asg.core.types import Shape, TypeProblem
-from asg.ops.index import Take, require_inside
-from asg.ops.leaf import dim_size
-from asg.ops.shape import PermuteDims, Reshape, broadcast_arrays, expand_dims
+from asg.ops.index import Take, TakeAlongAxis, require_inside
+from asg.ops.leaf import Constant, Iota, dim_size
+from asg.ops.shape import (
+    ExpandDims,
+    PermuteDims,
+    Reshape,
+    Squeeze,
+    broadcast_arrays,
+    expand_dims,
+)
 from asg.ops.slicing import Select, Slice
 
 if TYPE_CHECKING:
@@ -261,9 +268,25 @@ def _from_front(place: Any, size: Dim, what: str) -> Dim:
 
 def _gathered(x: Tensor, plan: Plan) -> Tensor:
     """x read along the axes of the index tensors, the axes of the result where NumPy has them."""
+    if _is_one_of_each_row(x, plan):
+        ((_, _), (_, places)) = plan.arrays
+        return Squeeze((1,))(TakeAlongAxis(1)(x, ExpandDims((1,))(places)))
     merged = merge(x, plan)
     read = Take(merged.axis)(merged.x, merged.indices)
     return move_axes(read, merged.axis, merged.indices.ndim, plan.target)
+
+
+def _is_one_of_each_row(x: Tensor, plan: Plan) -> bool:
+    """Whether the key is ``x[arange(n), places]`` of a matrix with n rows."""
+    if x.ndim != 2 or [axis for axis, _ in plan.arrays] != [0, 1]:
+        return False
+    (_, rows), (_, places) = plan.arrays
+    if not rows.shape == places.shape == x.shape[:1]:
+        return False
+    op = rows.node.op
+    if isinstance(op, Constant):
+        return np.array_equal(op.data.array, np.arange(op.data.array.size))
+    return isinstance(op, Iota)
 
 
 class Merged(NamedTuple):

@@ -9,13 +9,10 @@ be right to the last digits of their dtype. A formula whose parts have several s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from asg.core.node import Node
-from asg.core.op import Op
 from asg.core.tensor import Tensor
 from asg.ops.activation import Gelu, LogSoftmax, SiLU, Softmax, Softplus
-from asg.ops.attention import ScaledDotProductAttention
 from asg.ops.elementwise import Add, Divide, LogAddExp, Maximum, Multiply, Pow, Subtract
 from asg.ops.elementwise_unary import (
     Abs,
@@ -29,11 +26,12 @@ from asg.ops.elementwise_unary import (
     Sqrt,
     Tanh,
 )
-from asg.ops.linalg import Matmul
 from asg.ops.norm import LayerNorm, RMSNorm, TrailingNorm
 from asg.ops.reduce import Sum
-from asg.ops.shape import ExpandDims, PermuteDims, Reshape
+from asg.ops.shape import ExpandDims, Reshape
 from asg.ops.statistics import LogSumExp, Var
+from asg.passes.recognise_attention import attention_written_out
+from asg.passes.recognise_picks import pick_of_log_softmax, sum_of_one_hot_log_softmax
 from asg.passes.stabilise import (
     log_of_sigmoid,
     log_of_softmax,
@@ -44,6 +42,7 @@ from asg.passes.stabilise import (
 from asg.passes.written_out import (
     Axes,
     added_to,
+    formula,
     is_about,
     is_same,
     kept,
@@ -57,27 +56,7 @@ from asg.passes.written_out import (
     root_of,
     square_of,
 )
-from asg.rewrite.rule import NodeRule, Rule, node_rule, rule
-
-
-def _formula(
-    *roots: type[Op], beside: tuple[type[Op], ...]
-) -> Callable[[Callable[[Node], Tensor | None]], NodeRule]:
-    """A rule for nodes one of whose operands is the result of an op of ``beside``.
-
-    What belongs to a gradient is left: it was derived from an op that had its name already.
-    """
-
-    ops = frozenset(beside)
-
-    def may_be(node: Node) -> bool:
-        for tensor in node.inputs:
-            if type(tensor.node.op) in ops:
-                return node.origin.gradient_of is None
-        return False
-
-    return node_rule(*roots, numerics="reassociating", when=may_be)
-
+from asg.rewrite.rule import Rule, rule
 
 _LOGARITHMS = (Log, LogSumExp, ExpandDims, Reshape)
 """What `log_of_sum` may see."""
@@ -85,7 +64,7 @@ _LOGARITHMS = (Log, LogSumExp, ExpandDims, Reshape)
 # -- softmax and its logarithm --------------------------------------------------------------------
 
 
-@_formula(Divide, Multiply, beside=(Exp,))
+@formula(Divide, Multiply, beside=(Exp,))
 def softmax_written_out(node: Node) -> Tensor | None:
     """exp(x) / sum(exp(x), axis) -> softmax(x, axis); also by the reciprocal of the sum"""
     powers, total = node.inputs
@@ -104,7 +83,7 @@ def softmax_written_out(node: Node) -> Tensor | None:
     return Softmax(found[1][0])(powers.node.inputs[0])
 
 
-@_formula(Subtract, beside=_LOGARITHMS)
+@formula(Subtract, beside=_LOGARITHMS)
 def log_softmax_written_out(node: Node) -> Tensor | None:
     """x - logsumexp(x, axis) -> log_softmax(x, axis); also x - log(sum(exp(x), axis))"""
     found = log_of_sum(node.inputs[1])
@@ -113,7 +92,7 @@ def log_softmax_written_out(node: Node) -> Tensor | None:
     return LogSoftmax(found[1][0])(found[0])
 
 
-@_formula(Softmax, LogSoftmax, beside=(Subtract,))
+@formula(Softmax, LogSoftmax, beside=(Subtract,))
 def softmax_of_shifted(node: Node) -> Tensor | None:
     """softmax(x - max(x, axis), axis) -> softmax(x, axis); log_softmax too: both do that first"""
     shifted = node.inputs[0].node
@@ -124,7 +103,7 @@ def softmax_of_shifted(node: Node) -> Tensor | None:
     return node.op(x) if found is not None and found[0] is x and found[1] == axis else None
 
 
-@_formula(Add, beside=_LOGARITHMS)
+@formula(Add, beside=_LOGARITHMS)
 def logsumexp_of_shifted(node: Node) -> Tensor | None:
     """logsumexp(x - max(x, axis), axis) + max(x, axis) -> logsumexp(x, axis), with axes kept"""
     for total, top in (node.inputs, node.inputs[::-1]):
@@ -142,7 +121,7 @@ def logsumexp_of_shifted(node: Node) -> Tensor | None:
 # -- activations ----------------------------------------------------------------------------------
 
 
-@_formula(Divide, Reciprocal, beside=(Add,))
+@formula(Divide, Reciprocal, beside=(Add,))
 def sigmoid_written_out(node: Node) -> Tensor | None:
     """1 / (1 + exp(-x)) -> sigmoid(x); also exp(x) / (1 + exp(x))"""
     below = one_over(node.output)
@@ -157,7 +136,7 @@ def sigmoid_written_out(node: Node) -> Tensor | None:
     return Sigmoid()(raised.node.inputs[0])
 
 
-@_formula(Add, Multiply, beside=(Add, Multiply, Divide))
+@formula(Add, Multiply, beside=(Add, Multiply, Divide))
 def sigmoid_by_tanh(node: Node) -> Tensor | None:
     """(1 + tanh(x / 2)) / 2 -> sigmoid(x); also tanh(x / 2) / 2 + 1/2"""
     if isinstance(node.op, Add):
@@ -202,7 +181,7 @@ def _of_same_type(x: Tensor | None, node: Node, op: Sigmoid | SiLU | Gelu) -> Te
     return op(x) if x is not None and x.type == node.output.type else None
 
 
-@_formula(Multiply, Divide, beside=(Sigmoid, Add))
+@formula(Multiply, Divide, beside=(Sigmoid, Add))
 def silu_written_out(node: Node) -> Tensor | None:
     """x * sigmoid(x) -> silu(x); also x / (1 + exp(-x))"""
     if isinstance(node.op, Divide):
@@ -214,7 +193,7 @@ def silu_written_out(node: Node) -> Tensor | None:
     return None
 
 
-@_formula(Multiply, Divide, beside=(Multiply, Divide, Add))
+@formula(Multiply, Divide, beside=(Multiply, Divide, Add))
 def gelu_written_out(node: Node) -> Tensor | None:
     """x (1 + erf(x / sqrt(2))) / 2 -> gelu(x), and its approximation by tanh; in any order"""
     product = product_of(node.output)
@@ -287,7 +266,7 @@ def softplus_by_logaddexp(x):  # type: ignore[no-untyped-def]
 # -- normalisations -------------------------------------------------------------------------------
 
 
-@_formula(Divide, Multiply, beside=(Sqrt, Rsqrt, Reciprocal, Divide, Pow))
+@formula(Divide, Multiply, beside=(Sqrt, Rsqrt, Reciprocal, Divide, Pow))
 def norm_written_out(node: Node) -> Tensor | None:
     """(x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) -> layer_norm(x); without the mean rms_norm
 
@@ -338,7 +317,7 @@ def _centered(tensor: Tensor) -> tuple[Tensor, Axes] | None:
     return found if found is not None and found[0] is x else None
 
 
-@_formula(Multiply, beside=(LayerNorm, RMSNorm))
+@formula(Multiply, beside=(LayerNorm, RMSNorm))
 def norm_with_weight(node: Node) -> Tensor | None:
     """layer_norm(x) * w -> layer_norm(x, w), for w of the normalised shape; rms_norm too"""
     for normed, weight in (node.inputs, node.inputs[::-1]):
@@ -348,7 +327,7 @@ def norm_with_weight(node: Node) -> Tensor | None:
     return None
 
 
-@_formula(Add, beside=(LayerNorm,))
+@formula(Add, beside=(LayerNorm,))
 def norm_with_bias(node: Node) -> Tensor | None:
     """layer_norm(x, w) + b -> layer_norm(x, w, b), for b of the normalised shape"""
     for normed, bias in (node.inputs, node.inputs[::-1]):
@@ -361,39 +340,6 @@ def norm_with_bias(node: Node) -> Tensor | None:
 def _fits(op: TrailingNorm, parameter: Tensor, normed: Tensor) -> bool:
     wanted = normed.shape[normed.ndim - len(op.axis) :]
     return parameter.dtype is normed.dtype and parameter.shape == wanted
-
-
-# -- attention ------------------------------------------------------------------------------------
-
-
-@_formula(Matmul, beside=(Softmax,))
-def attention_written_out(node: Node) -> Tensor | None:
-    """softmax(c q k^T) v -> scaled_dot_product_attention(q, k, v), without a mask
-
-    Masks are left: a query that sees no key is NaN here, or the mean of all values, and there 0.
-    """
-    weights, value = node.inputs
-    op = weights.node.op
-    if not isinstance(op, Softmax) or op.axis != weights.ndim - 1 or value.ndim < 2:
-        return None
-    product = product_of(weights.node.inputs[0])
-    if product is None or len(product[1]) != 1 or not isinstance(product[1][0].node.op, Matmul):
-        return None
-    query, turned = product[1][0].node.inputs
-    key = _turned(turned)
-    if key is None or query.ndim < 2 or product[1][0].shape != weights.shape:
-        return None
-    return ScaledDotProductAttention(scale=product[0])(query, key, value)
-
-
-def _turned(tensor: Tensor) -> Tensor | None:
-    """x of which ``tensor`` is the transposed matrix."""
-    op = tensor.node.op
-    count = tensor.ndim
-    wanted = (*range(count - 2), count - 1, count - 2)
-    if not isinstance(op, PermuteDims) or count < 2 or op.axes != wanted:
-        return None
-    return tensor.node.inputs[0]
 
 
 RECOGNISING: tuple[Rule, ...] = (
@@ -411,8 +357,10 @@ RECOGNISING: tuple[Rule, ...] = (
     norm_with_weight,
     norm_with_bias,
     attention_written_out,
+    pick_of_log_softmax,
+    sum_of_one_hot_log_softmax,
 )
-take_gradients_of(RECOGNISING)
+take_gradients_of(RECOGNISING, "recognise")
 
 OF_RECOGNISED: tuple[Rule, ...] = (
     log_of_softmax,

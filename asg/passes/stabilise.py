@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from asg.autodiff.vjp import STABLE_FORMS
+from asg.config import settings
 from asg.core.node import Node
 from asg.core.tensor import Tensor
 from asg.ops.activation import LogSoftmax, Softmax, Softplus
@@ -102,22 +103,25 @@ STABILISING: tuple[Rule, ...] = (
 )
 
 
-def take_gradients_of(rules: Sequence[Rule]) -> None:
+def take_gradients_of(rules: Sequence[Rule], of: str) -> None:
     """Let the gradient of a pattern be that of its better form, whether or not a pass runs.
 
-    Else a finite value would get a NaN slope, and value and slope would share nothing.
+    Else a finite value would get a NaN slope, and value and slope would share nothing. A gradient
+    that is built while the rule, or the pass it is ``of``, is to be left out goes without.
     """
     for each in rules:
         for root in each.roots:
-            STABLE_FORMS.setdefault(root, []).append(_stable_form(each))
+            STABLE_FORMS.setdefault(root, []).append(_stable_form(each, of))
 
 
-def _stable_form(rule: Rule) -> Callable[[Node], Tensor | None]:
+def _stable_form(rule: Rule, of: str) -> Callable[[Node], Tensor | None]:
     def form(node: Node) -> Tensor | None:
+        if settings.without and {rule.name, of} & {*settings.without}:
+            return None
         replacement = rule.replace(node) if rule.may_match(node) else None
         return replacement[0] if isinstance(replacement, tuple) else replacement
 
     return form
 
 
-take_gradients_of(STABILISING)
+take_gradients_of(STABILISING, "stabilise")

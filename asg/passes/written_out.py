@@ -5,10 +5,12 @@ Every function looks at a few nodes and answers None when they say something els
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from math import prod
 
 from asg.core.dtype import DType, finfo
+from asg.core.node import Node
+from asg.core.op import Op
 from asg.core.tensor import Tensor
 from asg.ops.cast import StopGradient
 from asg.ops.elementwise import Add, Divide, Multiply, Pow
@@ -17,6 +19,7 @@ from asg.ops.reduce import Max, Reduction, Sum
 from asg.ops.shape import ExpandDims, Reshape
 from asg.ops.statistics import LogSumExp, Mean
 from asg.rewrite.pattern import uniform_value
+from asg.rewrite.rule import NodeRule, node_rule
 
 Axes = tuple[int, ...]
 Product = tuple[float, list[Tensor]]
@@ -53,6 +56,24 @@ def is_same(a: Tensor, b: Tensor) -> bool:
             return False
         pending += zip(one.node.inputs, other.node.inputs, strict=True)
     return False
+
+
+def formula(
+    *roots: type[Op], beside: tuple[type[Op], ...]
+) -> Callable[[Callable[[Node], Tensor | None]], NodeRule]:
+    """A rule for nodes one of whose operands is the result of an op of ``beside``.
+
+    What belongs to a gradient is left: it was derived from an op that had its name already.
+    """
+    ops = frozenset(beside)
+
+    def may_be(node: Node) -> bool:
+        for tensor in node.inputs:
+            if type(tensor.node.op) in ops:
+                return node.origin.gradient_of is None
+        return False
+
+    return node_rule(*roots, numerics="reassociating", when=may_be)
 
 
 # -- sums and products ----------------------------------------------------------------------------
