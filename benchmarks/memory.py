@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import sys
 import tracemalloc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
@@ -131,14 +131,16 @@ def row(name: str, found: Memory) -> list[str]:
 HEADER = ["workload", "arena", "bound", "unshared", "planned", "allocated", "transient", "formulas"]
 
 
-def table(chosen: Sequence[str], scale: str = "full") -> Table:
-    """A line a workload, in bytes."""
-    return [HEADER, *(row(name, memory(name, scale)) for name in chosen)]
+def table(chosen: Iterable[str], scale: str = "full") -> Iterator[Table]:
+    """A line a workload, in bytes, under the heading."""
+    for name in chosen:
+        yield [HEADER, row(name, memory(name, scale))]
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the table for the workloads named, or for all."""
-    print(aligned(table(arguments or names())), flush=True)
+    """Print what the workloads named need, or all, as it is found."""
+    for each in table(arguments or names()):
+        print(aligned(each), flush=True)
 
 
 if __name__ == "__main__":

@@ -14,5 +14,5 @@ def test_what_was_planned_is_what_is_allocated() -> None:
 
 
 def test_a_workload_without_a_batch_has_no_formula() -> None:
-    heading, row = table(["elemwise"], scale="tiny")
+    ((heading, row),) = table(["elemwise"], scale="tiny")
     assert len(heading) == len(row) and row[0] == "elemwise" and row[-1] == "-"
