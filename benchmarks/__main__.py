@@ -10,8 +10,9 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from benchmarks import machine, report, workloads
+from benchmarks import machine, report, rules, workloads
 from benchmarks.compile_time import Compilation, in_own_process
+from benchmarks.leave_out import Gain
 from benchmarks.measure import BenchmarkError, Result, Settings, measure
 from benchmarks.page import page
 from benchmarks.peers import DEFAULT, PEERS
@@ -30,10 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     chains = run_chains(options.chains)
+    gains = rules.measured(options.seconds, print) if options.gains else []
     if options.json:
-        options.json.write_text(json.dumps(_plain(measured, chains, settings), indent=1), "utf-8")
+        plain = _plain(measured, chains, settings, gains)
+        options.json.write_text(json.dumps(plain, indent=1), "utf-8")
     if options.write:
-        text = page(measured, chains, settings, machine.facts(), load)
+        text = page(measured, chains, settings, machine.facts(), load, gains)
         options.write.write_text(text, "utf-8")
     return 0
 
@@ -81,7 +84,9 @@ def _tell_load() -> str:
     return f"{load:.2f}"
 
 
-def _plain(measured: Measured, chains: Sequence[Compilation], settings: Settings) -> dict[str, Any]:
+def _plain(
+    measured: Measured, chains: Sequence[Compilation], settings: Settings, gains: Sequence[Gain]
+) -> dict[str, Any]:
     results = {
         name: {peer: asdict(result) for peer, result in found.items()}
         for name, found in measured.items()
@@ -89,6 +94,7 @@ def _plain(measured: Measured, chains: Sequence[Compilation], settings: Settings
     return {
         "machine": machine.facts(), "settings": asdict(settings), "results": results,
         "compilation": [asdict(each) for each in chains],
+        "gains": [asdict(each) for each in gains],
     }  # fmt: skip
 
 
@@ -127,6 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--cores", type=_at_least(0, int), default=0, help="that a peer may use; 0: all (Linux)")
     add("--chains", nargs="*", type=_at_least(2, int), default=(), metavar="NODES",
         help="also compile chains of these lengths")  # fmt: skip
+    add("--gains", action="store_true",
+        help="also leave out every pass and rule in turn (benchmarks.rules)")  # fmt: skip
     add("--json", type=Path, help="write everything that was measured to this file")
     add("--write", type=Path, help="write a page of Markdown to this file")
     return parser

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
 from benchmarks.compile_time import Compilation
 from benchmarks.measure import LOSSES, Settings
-from benchmarks.report import Results, compilations, header, markdown, overview, rows
+from benchmarks.report import Results, compilations, header, markdown, overview, rows, worth
 from benchmarks.workload import RESIDENT
 from benchmarks.workloads import GROUPS
+
+if TYPE_CHECKING:
+    from benchmarks.leave_out import Gain
 
 TITLES = {
     "training": "Training steps",
@@ -50,6 +54,7 @@ def page(
     settings: Settings,
     facts: Mapping[str, str],
     load: str,
+    gains: Sequence[Gain] = (),
 ) -> str:
     """The whole page."""
     parts = ["# Performance", _method(settings), "## Machine", _machine(facts, load)]
@@ -59,12 +64,43 @@ def page(
             parts += [f"## {title}", *_tables(found)]
     if chains:
         parts += ["## Compilation", COMPILATION, markdown(compilations(chains))]
+    if gains:
+        parts += [GAINS_TITLE, gains_section(gains)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 COMPILATION = """\
 A chain of `h <- tanh(h + b)` with its gradient, in seconds of the processor, one process a row. The
 time for a node stays the same when compilation is linear."""
+
+
+GAINS_TITLE = "## Passes and rules"
+GAINS = """\
+What programs lose without a pass or a rule, alone: each is left out in turn, and the step is timed
+against the whole in the same process, in turns. A ratio of 1.20 says that the step takes 20 % more
+time without it; differences of a few per cent are noise. "changed" counts the programs that come
+out otherwise, "all steps" is the geometric mean over them, "nodes more" the sum. On NumPy with one
+thread, by the processor's time (only `shard` with all threads, by elapsed time); workloads have a
+quarter of their batch. The programs of `benchmarks/written.py` have their formulas written out, as
+users write them. `python -m benchmarks.rules --gains` measures it."""
+
+
+def gains_section(gains: Sequence[Gain]) -> str:
+    """A table for each backend."""
+    parts = [GAINS]
+    for backend in dict.fromkeys(each.backend for each in gains):
+        parts += [f"On {backend}:", markdown(worth(gains, backend))]
+    return "\n\n".join(parts)
+
+
+def with_section(page: str, title: str, body: str) -> str:
+    """The page with another text under a title, which comes last if it is new."""
+    start = page.find(f"{title}\n")
+    if start < 0:
+        return f"{page.rstrip()}\n\n{title}\n\n{body.strip()}\n"
+    end = page.find("\n## ", start)
+    rest = page[end:] if end >= 0 else ""
+    return f"{page[:start]}{title}\n\n{body.strip()}\n{rest}"
 
 
 def _method(settings: Settings) -> str:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from statistics import geometric_mean
+from typing import TYPE_CHECKING
 
 from benchmarks.compile_time import Compilation
 from benchmarks.measure import REFERENCES, Result
+
+if TYPE_CHECKING:
+    from benchmarks.leave_out import Gain
 
 Table = Sequence[Sequence[str]]
 Results = Mapping[str, Result]
@@ -59,6 +65,24 @@ def compilations(found: Sequence[Compilation]) -> list[list[str]]:
         seconds = [f"{getattr(each, stage):.2f}" for stage in stages]
         node = f"{each.seconds / each.nodes * 1e6:.0f}"
         table.append([f"{each.chain:,}", f"{each.nodes:,}", *seconds, node, f"{each.peak_mb:.0f}"])
+    return table
+
+
+def worth(gains: Sequence[Gain], backend: str) -> list[list[str]]:
+    """A row for each pass and rule: what programs lose without it, those that lose most first."""
+    found: dict[str, list[Gain]] = {}
+    for each in gains:
+        if each.backend == backend:
+            found.setdefault(each.left_out, []).append(each)
+    table = [["without", "slowest step", "changed", "all steps", "largest peak", "nodes more"]]
+    for name in sorted(found, key=lambda name: -max(each.step for each in found[name])):
+        changed = found[name]
+        step, peak = (max(changed, key=attrgetter(what)) for what in ("step", "peak"))
+        table.append([
+            name, f"{step.step:.2f} {step.program}", str(len(changed)),
+            f"{geometric_mean(each.step for each in changed):.2f}",
+            f"{peak.peak:.2f} {peak.program}", f"{sum(each.nodes for each in changed):,}",
+        ])  # fmt: skip
     return table
 
 

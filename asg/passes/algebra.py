@@ -114,13 +114,6 @@ def choose_known(node: Node) -> Tensor | None:
 
 
 @node_rule(Cast)
-def cast_to_same(node: Node) -> Tensor | None:
-    """cast(x, x.dtype) -> x"""
-    (x,) = node.inputs
-    return x if x.dtype is node.output.dtype else None
-
-
-@node_rule(Cast)
 def cast_there_and_back(node: Node) -> Tensor | None:
     """cast(cast(x, wider), x.dtype) -> x, when the wider dtype holds every value of x's"""
     inner = node.inputs[0].node
@@ -181,7 +174,6 @@ ALGEBRA: tuple[Rule, ...] = (
     power_half,
     choose_equal,
     choose_known,
-    cast_to_same,
     cast_there_and_back,
     broadcast_by_itself,
 )
