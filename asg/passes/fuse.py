@@ -192,7 +192,11 @@ def _contracted(graph: Graph, groups: Groups, log: list[RuleHit]) -> Graph:
 
 
 def _in_order(graph: Graph, groups: Groups) -> Iterator[list[Node]]:
-    """Groups and single nodes, operands first, otherwise by their first node."""
+    """Groups and single nodes, operands first, otherwise by their first node.
+
+    What nobody reads but the caller, such as the update of a variable, comes as soon as it can, so
+    that its operands are not kept; so do single numbers, which updates wait for.
+    """
     unit_of: dict[Node, list[Node]] = {node: group for group in groups for node in group}
     place: dict[int, int] = {}
     units: list[list[Node]] = []
@@ -209,14 +213,15 @@ def _in_order(graph: Graph, groups: Groups) -> Iterator[list[Node]]:
             if places[tensor.node] != places[node]:
                 waiting[places[node]] += 1
                 users[places[tensor.node]].append(places[node])
-    ready = [number for number, count in enumerate(waiting) if not count]
+    ready = [(-1, False, number) for number, count in enumerate(waiting) if not count]
     while ready:
-        number = heappop(ready)
+        now, _, number = heappop(ready)
         yield units[number]
         for user in users[number]:
             waiting[user] -= 1
             if not waiting[user]:
-                heappush(ready, user)
+                soon = not users[user] or all(t.type.size == 1 for t in units[user][0].outputs)
+                heappush(ready, (max(now, 0) if soon else user, soon, user))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asg.passes.collect_factors import collect_factors
 from asg.passes.fuse import Fuse
 from asg.passes.pipeline import FunctionPass, Pipeline, RulePass
 from asg.passes.shard import Shard
@@ -15,6 +16,7 @@ SMALLEST_FUSED = 65536
 
 PASSES: Pipeline = (
     RulePass("numpy_rules", RULES),
+    FunctionPass("collect_factors", collect_factors),
     FunctionPass("join_losses", join_losses),
     Shard(),
     JoinUpdates(),

@@ -21,6 +21,7 @@ from asg.compiler.driver import evaluate
 from asg.compiler.loader import load_backend
 from asg.core.graph import Graph
 from asg.passes.algebra import UNSAFE
+from asg.passes.collect_factors import collect_factors
 from asg.passes.fold import Fold
 from asg.passes.fuse import Fuse
 from asg.passes.lean_loops import lean_loops
@@ -62,6 +63,7 @@ PASSES: dict[str, Pass] = {
     "shard": FunctionPass("shard", shard_for_two),
     "reassociate": RulePass("reassociate", REASSOCIATING_SHAPE_RULES),
     "unsafe": RulePass("unsafe", UNSAFE),
+    "collect_factors": FunctionPass("collect_factors", collect_factors),
     "fuse": Fuse(4),
     "join_losses": FunctionPass("join_losses", join_losses),
     "join_updates": JoinUpdates(8),

@@ -32,11 +32,12 @@ def step_of(optimizer: Any, **options: Any) -> Any:
 
 
 def sessions(step: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
-    """The same step without the passes of the backend, and with them."""
+    """The same step without the passes of the backend that keep every bit, and with them."""
     with monkeypatch.context() as patch:
-        patch.setattr(type(BACKEND), "passes", ())
+        patch.setattr(type(BACKEND), "passes", passes.PASSES[:2])
         plain = asg.compile(step).start(seed=0)
     joined = asg.compile(step).start(seed=0)
+    assert [each.name for each in passes.PASSES[:2]] == ["numpy_rules", "collect_factors"]
     assert any(isinstance(each, JoinUpdates) for each in passes.PASSES)
     return plain, joined
 
