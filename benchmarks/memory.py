@@ -8,12 +8,13 @@ tracemalloc sees it. ``formulas`` is for how many of five other batches, drawn f
 
 from __future__ import annotations
 
+import argparse
 import gc
-import sys
 import tracemalloc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -22,8 +23,9 @@ import numpy as np
 import asg
 from asg.analysis.memory import MemoryPlan
 from asg.core.units import bytes_text
+from benchmarks.page import with_section
 from benchmarks.peers.asg_peer import session_of
-from benchmarks.report import Table, aligned
+from benchmarks.report import aligned, markdown
 from benchmarks.workloads import names, workload
 
 DRAWN = 5
@@ -130,18 +132,43 @@ def row(name: str, found: Memory) -> list[str]:
 
 HEADER = ["workload", "arena", "bound", "unshared", "planned", "allocated", "transient", "formulas"]
 
+TITLE = "## Memory"
+EXPLAINED = """\
+What steps on NumPy were planned to need, in bytes, and what they do. "arena" is planned for values
+that share memory, "bound" the most that lives at once, "unshared" what the arena would be without
+sharing. "planned" is arena, state and memory of loops; "allocated" what making the program adds to
+NumPy's memory (64 bytes more for each array, to lie on a cache line). "transient" is what a step
+allocates beside that, at most at once. "formulas" is for how many of five other batches the formula
+of `Plan.formulas` tells the arena to the byte. `python -m benchmarks.memory` measures it."""
 
-def table(chosen: Iterable[str], scale: str = "full") -> Iterator[Table]:
-    """A line a workload, in bytes, under the heading."""
-    for name in chosen:
-        yield [HEADER, row(name, memory(name, scale))]
 
-
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print what the workloads named need, or all, as it is found."""
-    for each in table(arguments or names()):
-        print(aligned(each), flush=True)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.workloads if name not in names()]
+    if unknown:
+        parser.error(f"no workload {unknown[0]!r}; there are {', '.join(names())}")
+    rows: list[list[str]] = []
+    for name in options.workloads or names():
+        rows.append(row(name, memory(name, options.scale)))
+        print(aligned([HEADER, rows[-1]]), flush=True)
+    if options.write:
+        text = options.write.read_text("utf-8")
+        body = f"{EXPLAINED}\n\n{markdown([HEADER, *rows])}"
+        options.write.write_text(with_section(text, TITLE, body), "utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.memory", description="Memory as planned, and as measured."
+    )
+    add = parser.add_argument
+    add("workloads", nargs="*", metavar="WORKLOAD", help="default: all")
+    add("--scale", choices=("full", "tiny"), default="full", help="tiny: to see that all works")
+    add("--write", type=Path, help="put the table into this page of Markdown")
+    return parser
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
