@@ -10,7 +10,7 @@ from asg.core.dtype import as_dtype
 from asg.ops import linalg as ops
 
 from ..kernel import Array, Call, Scratch, kernel, reshaped_view
-from ..products import shared_product
+from ..products import is_faster_turned, shared_product
 
 
 @kernel(ops.Matmul, order="turned")
@@ -36,7 +36,14 @@ def _product(a: Array, b: Array, out: Array, scratch: Scratch) -> list[Call]:
             calls, rows = [(np.copyto, (copy, a))], copy.reshape(-1, a.shape[-1])
         if rows is not None:
             a, out = rows, out.reshape(rows.shape[0], *b.shape[1:])
-    return calls + (shared_product(a, b, out) or [_flat_product(a, b, out)])
+    if is_faster_turned(a, b, out):
+        turned = scratch(out.shape[::-1], out.dtype)
+        return [*calls, *_one_product(b.T, a.T, turned), (np.copyto, (out, turned.T))]
+    return calls + _one_product(a, b, out)
+
+
+def _one_product(a: Array, b: Array, out: Array) -> list[Call]:
+    return shared_product(a, b, out) or [_flat_product(a, b, out)]
 
 
 def _flat_product(a: Array, b: Array, out: Array) -> Call:

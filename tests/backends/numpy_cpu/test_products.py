@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from asg.backends.numpy_cpu import blas, products
 from asg.backends.numpy_cpu.backend import BACKEND
-from asg.backends.numpy_cpu.products import keeps_blas_alone, shared_product
+from asg.backends.numpy_cpu.products import (
+    is_faster_turned,
+    keeps_blas_alone,
+    shared_product,
+)
 from asg.backends.numpy_cpu.threads import beside_others, on_one_thread, threads_here
 
 import asg
@@ -99,3 +103,47 @@ def test_decompositions_keep_the_threads_of_blas() -> None:
         assert not keeps_blas_alone(layers(solve=True)[0])
     with asg.configure(threads=1):
         assert not keeps_blas_alone(layers()[0])
+
+
+def weight(columns: int, inner: int, dtype: str = "float32") -> Any:
+    """As a dense layer reads it: transposed."""
+    return np.ones((columns, inner), dtype).T
+
+
+def faster_turned(rows: int, b: Any, order: Any = "C") -> bool:
+    inner, columns = b.shape
+    return is_faster_turned(
+        np.ones((rows, inner), b.dtype), b, np.empty((rows, columns), b.dtype, order)
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "inner"),
+    [(4, 512, 784), (8, 256, 256), (16, 128, 128), (48, 1500, 300), (64, 512, 784)],
+)
+def test_few_rows_beside_a_transposed_weight_are_multiplied_turned(
+    rows: int, columns: int, inner: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "kernels", lambda: "SkylakeX")
+    assert faster_turned(rows, weight(columns, inner))
+    assert not faster_turned(rows, np.ascontiguousarray(weight(columns, inner)))
+    assert not faster_turned(rows, weight(columns, inner), order="F")
+    assert not faster_turned(rows, weight(columns, inner, "float64"))
+    assert not faster_turned(128, weight(columns, inner)) and not faster_turned(1, weight(9, 9))
+    monkeypatch.setattr(products, "kernels", lambda: "Haswell")
+    assert not faster_turned(rows, weight(columns, inner))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape", [(24, 160), (2, 12, 160)])
+def test_a_turned_product_has_the_values_of_the_other(
+    shape: tuple[int, ...], threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "kernels", lambda: "SkylakeX")
+    random = np.random.default_rng(0)
+    x, w = (random.normal(size=size).astype(np.float32) for size in (shape, (130, 160)))
+    given = asg.input("x", shape), asg.input("w", (130, 160))
+    with asg.configure(threads=threads):
+        run = asg.compile(asg.Graph(y=given[0] @ asg.transpose(given[1])))
+        result = run(x=x, w=w)["y"]
+    np.testing.assert_allclose(result, x @ w.T, rtol=1e-4, atol=1e-4)
