@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     chains = run_chains(options.chains)
-    gains = rules.measured(options.seconds, print) if options.gains else []
+    gains = rules.measured(rules.SECONDS, print) if options.gains else []
     if options.json:
         plain = _plain(measured, chains, settings, gains)
         options.json.write_text(json.dumps(plain, indent=1), "utf-8")

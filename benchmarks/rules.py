@@ -35,8 +35,11 @@ NAMES = (*workload_names(), *PROGRAMS)
 MEASURED = ("mlp", "lenet", "cnn", "gpt_unclipped", "lstm", "elemwise", "deep100", *PROGRAMS)
 """Whose steps are timed on NumPy."""
 
-ON_JAX = ("mlp", "deep100", *PROGRAMS)
-"""Those that XLA compiles in a second or two, once for every pass; it has rules of its own."""
+ON_JAX = ("transformer", "densities", "chain", "channels", "recurrent", "general")
+"""Those that are compiled by XLA once for every pass; it has rules of its own."""
+
+SECONDS = 0.12
+"""Of each comparison, about."""
 
 WITH_THREADS = ("lenet", "cnn", "gpt", "elemwise")
 """Whose steps are shared among threads; measured by elapsed time, at full size."""
@@ -98,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     add("programs", nargs="*", type=_program, metavar="PROGRAM",
         help=f"of {', '.join(NAMES)}; default: all")  # fmt: skip
     add("--gains", action="store_true", help="leave each out in turn, and measure")
-    add("--seconds", type=float, default=0.2, help="of a comparison")
+    add("--seconds", type=float, default=SECONDS, help="of a comparison")
     add("--json", type=Path, help="write the gains to this file")
     add("--write", type=Path, help="renew the section of the gains on this page of Markdown")
     return parser

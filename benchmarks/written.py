@@ -211,6 +211,19 @@ def chain(tiny: bool) -> Program:
 
 
 @_listed
+def channels(tiny: bool) -> Program:
+    """Convolutions as a converter writes them: channels first, and all between channels last."""
+    count, size, width = (2, 4, 3) if tiny else (16, 24, 32)
+    h = x = asg.input("x", (count, size, size, width))
+    shift = asg.input("shift", (width,))
+    for layer in range(3):
+        kernel = asg.input(f"kernel{layer}", (width, width, 3, 3))
+        first = asg.conv2d(asg.transpose(h, (0, 3, 1, 2)), kernel, padding=1)
+        h = asg.relu(asg.transpose(first, (0, 2, 3, 1)) + shift)
+    return _with_slopes(asg.mean(asg.square(asg.mean(h + x, axis=(1, 2)))), {})
+
+
+@_listed
 def recurrent(tiny: bool) -> Program:
     """A recurrent network whose step multiplies its input too, with weights that are scaled."""
     width, time = (4, 5) if tiny else (96, 48)

@@ -21,6 +21,7 @@ from asg.passes.lower import Target, lower
 from asg.passes.merge_equal import merge_equal
 from asg.passes.merge_loops import merge_loops
 from asg.passes.move_rules import MOVE_RULES
+from asg.passes.move_transposes import move_transposes
 from asg.passes.order_products import order_products
 from asg.passes.power_rules import POWER_RULES
 from asg.passes.recognise import OF_RECOGNISED, RECOGNISING
@@ -78,6 +79,7 @@ RECOGNISE = RulePass("recognise", (*RECOGNISING, *OF_RECOGNISED))
 MERGE_EQUAL = FunctionPass("merge_equal", merge_equal)
 MERGE_LOOPS = FunctionPass("merge_loops", merge_loops)
 HOIST_INVARIANTS = FunctionPass("hoist_invariants", hoist_invariants)
+MOVE_TRANSPOSES = FunctionPass("move_transposes", move_transposes)
 ORDER_PRODUCTS = FunctionPass("order_products", order_products)
 SUM_AFTER_LOOPS = FunctionPass("sum_after_loops", sum_after_loops)
 REMOVE_UNUSED = FunctionPass("remove_unused", remove_unused)
@@ -195,6 +197,7 @@ def late_pipeline(evaluate: Evaluator) -> Pipeline:
         Fold(evaluate),
         MERGE_EQUAL,
         MERGE_LOOPS,
+        MOVE_TRANSPOSES,
         ORDER_PRODUCTS,
         HOIST_INVARIANTS,
         SUM_AFTER_LOOPS,

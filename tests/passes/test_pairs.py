@@ -28,6 +28,7 @@ from asg.passes.lean_loops import lean_loops
 from asg.passes.pipeline import (
     HOIST_INVARIANTS,
     MERGE_EQUAL,
+    MOVE_TRANSPOSES,
     ORDER_PRODUCTS,
     RECOGNISE,
     REMOVE_UNUSED,
@@ -57,6 +58,7 @@ PASSES: dict[str, Pass] = {
     "merge_equal": MERGE_EQUAL,
     "remove_unused": REMOVE_UNUSED,
     "lean_loops": FunctionPass("lean_loops", lean_loops),
+    "move_transposes": MOVE_TRANSPOSES,
     "order_products": ORDER_PRODUCTS,
     "hoist_invariants": HOIST_INVARIANTS,
     "sum_after_loops": SUM_AFTER_LOOPS,
