@@ -2,8 +2,10 @@
 
 They are where few channels are summed (the first layer of a network) and where few images meet
 a window as large as they are (the gradient of that layer's weight). What meets the window at every
-place is written side by side, then multiplied: on two cores of a Xeon about two thirds of the time
-for 128 images of 32 x 32 x 3 with 32 filters of 3 x 3, and for the gradient.
+place is written side by side, then multiplied: on two cores of a Xeon about half of the time for
+128 images of 32 x 32 x 3 with 32 filters of 3 x 3, and for the gradient. It is done axis by axis:
+five parts and five make the columns of a window of 5 x 5, where all at once are 25, each of which
+XLA compiles for itself.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from asg.ops.windows import Axis
 
@@ -26,7 +29,7 @@ FEW = 4
 """Channels or images: with more, XLA's convolution is as fast."""
 
 LONGEST = 64
-"""Parts side by side: each is an instruction of its own."""
+"""Elements or places side by side."""
 
 
 def way_of(op: Any, axes: Sequence[Axis], sizes: Sequence[int], dtype: np.dtype[Any]) -> Way | None:
@@ -53,11 +56,11 @@ def _by_elements(axes: Sequence[Axis], x: jax.Array, weight: jax.Array, order: O
     """Side by side, for each element of the window, what all places have there."""
     windows, counts = _geometry(axes, x.shape[2:])
     last = tuple(range(2, x.ndim))
-    padded = _padded(axes, x).transpose(0, *last, 1)
-    offsets = _multiples(windows, [axis.dilation for axis in axes])
-    strides = [axis.stride for axis in axes]
-    spatial = range(1, 1 + len(axes))
-    columns = jnp.stack([_part(padded, spatial, at, counts, strides) for at in offsets], -2)
+    columns = _padded(axes, x).transpose(0, *last, 1)
+    behind = 1 + len(axes)
+    for number, axis in reversed(list(enumerate(axes))):
+        offsets = range(0, windows[number] * axis.dilation, axis.dilation)
+        columns = _along(columns, 1 + number, offsets, counts[number], axis.stride, behind)
     filters = weight.transpose([order.index(axis) for axis in (*last, 1, 0)])
     return _product(columns, filters, (x.shape[0], *counts))
 
@@ -66,20 +69,21 @@ def _by_places(axes: Sequence[Axis], x: jax.Array, weight: jax.Array, order: Ord
     """Side by side, for each place, what its whole window has; the weight stays as it lies."""
     windows, counts = _geometry(axes, x.shape[2:])
     summed = [axis for axis in order if axis]
-    padded = _padded(axes, x).transpose(0, *summed)
-    offsets = _multiples(counts, [axis.stride for axis in axes])
-    dilations = [axis.dilation for axis in axes]
-    spatial = [1 + summed.index(axis) for axis in range(2, x.ndim)]
-    columns = jnp.stack([_part(padded, spatial, at, windows, dilations) for at in offsets], 1)
+    columns = _padded(axes, x).transpose(0, *summed)
+    for done, (number, axis) in enumerate(reversed(list(enumerate(axes)))):
+        place = 1 + done + summed.index(2 + number)
+        offsets = range(0, counts[number] * axis.stride, axis.stride)
+        columns = _along(columns, place, offsets, windows[number], axis.dilation, 1)
     return _product(columns, jnp.moveaxis(weight, order.index(0), -1), (x.shape[0], *counts))
 
 
-def _multiples(counts: Sequence[int], steps: Sequence[int]) -> list[list[int]]:
-    """Of each index below the counts, how far it is from the first one."""
-    return [
-        [number * step for number, step in zip(index, steps, strict=True)]
-        for index in np.ndindex(*counts)
-    ]
+def _along(
+    x: jax.Array, place: int, offsets: Sequence[int], count: int, step: int, at: int
+) -> jax.Array:
+    """Side by side at a new axis, from each offset, ``count`` elements that lie ``step`` apart."""
+    reach = (count - 1) * step + 1
+    parts = [lax.slice_in_dim(x, first, first + reach, step, place) for first in offsets]
+    return lax.concatenate([lax.expand_dims(part, (at,)) for part in parts], at)
 
 
 def _product(columns: jax.Array, filters: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -92,17 +96,3 @@ def _product(columns: jax.Array, filters: jax.Array, shape: tuple[int, ...]) -> 
 def _padded(axes: Sequence[Axis], x: jax.Array) -> jax.Array:
     widths = [(int(axis.padding[0]), int(axis.padding[1]), 0) for axis in axes]
     return jax.lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), (0, 0, 0), *widths])
-
-
-def _part(
-    x: jax.Array,
-    spatial: Sequence[int],
-    offsets: Sequence[int],
-    counts: Sequence[int],
-    steps: Sequence[int],
-) -> jax.Array:
-    """From each offset, so many elements that lie ``steps`` apart."""
-    first, last, apart = [0] * x.ndim, list(x.shape), [1] * x.ndim
-    for place, offset, count, step in zip(spatial, offsets, counts, steps, strict=True):
-        first[place], last[place], apart[place] = offset, offset + (count - 1) * step + 1, step
-    return jax.lax.slice(x, first, last, apart)

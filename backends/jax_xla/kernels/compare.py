@@ -12,26 +12,27 @@ from asg.core.dtype import as_dtype
 from asg.core.op import Op
 from asg.ops import compare as ops
 
+from ..aligned import each_aligned
 from ..kernel import kernel
 
 FUNCTIONS: dict[type[Op], Callable[..., jax.Array]] = {
-    ops.Equal: jnp.equal,
-    ops.NotEqual: jnp.not_equal,
-    ops.Less: jnp.less,
-    ops.LessEqual: jnp.less_equal,
-    ops.Greater: jnp.greater,
-    ops.GreaterEqual: jnp.greater_equal,
+    ops.Equal: each_aligned(lax.eq),
+    ops.NotEqual: each_aligned(lax.ne),
+    ops.Less: each_aligned(lax.lt),
+    ops.LessEqual: each_aligned(lax.le),
+    ops.Greater: each_aligned(lax.gt),
+    ops.GreaterEqual: each_aligned(lax.ge),
     ops.IsNan: jnp.isnan,
     ops.IsInf: jnp.isinf,
     ops.IsFinite: jnp.isfinite,
-    ops.LogicalAnd: jnp.logical_and,
-    ops.LogicalOr: jnp.logical_or,
-    ops.LogicalXor: jnp.logical_xor,
-    ops.LogicalNot: jnp.logical_not,
-    ops.BitwiseAnd: jnp.bitwise_and,
-    ops.BitwiseOr: jnp.bitwise_or,
-    ops.BitwiseXor: jnp.bitwise_xor,
-    ops.BitwiseInvert: jnp.bitwise_not,
+    ops.LogicalAnd: each_aligned(lax.bitwise_and),
+    ops.LogicalOr: each_aligned(lax.bitwise_or),
+    ops.LogicalXor: each_aligned(lax.bitwise_xor),
+    ops.LogicalNot: lax.bitwise_not,
+    ops.BitwiseAnd: each_aligned(lax.bitwise_and),
+    ops.BitwiseOr: each_aligned(lax.bitwise_or),
+    ops.BitwiseXor: each_aligned(lax.bitwise_xor),
+    ops.BitwiseInvert: lax.bitwise_not,
 }
 
 

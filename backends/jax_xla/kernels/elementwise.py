@@ -9,27 +9,28 @@ from jax import lax
 from asg.core.dtype import as_dtype
 from asg.ops import elementwise as ops
 
+from ..aligned import aligned, chosen
 from ..kernel import kernel
 
 
 @kernel(ops.Add)
 def add(op: ops.Add, x: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.add(x, y)
+    return lax.add(*aligned(x, y))
 
 
 @kernel(ops.Subtract)
 def subtract(op: ops.Subtract, x: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.subtract(x, y)
+    return lax.sub(*aligned(x, y))
 
 
 @kernel(ops.Multiply)
 def multiply(op: ops.Multiply, x: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.multiply(x, y)
+    return lax.mul(*aligned(x, y))
 
 
 @kernel(ops.Divide)
 def divide(op: ops.Divide, x: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.divide(x, y)
+    return lax.div(*aligned(x, y))
 
 
 @kernel(ops.FloorDivide)
@@ -88,12 +89,12 @@ def _integer_power(x: jax.Array, y: jax.Array) -> jax.Array:
 
 @kernel(ops.Maximum)
 def maximum(op: ops.Maximum, x: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.maximum(x, y)
+    return lax.max(*aligned(x, y))
 
 
 @kernel(ops.Minimum)
 def minimum(op: ops.Minimum, x: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.minimum(x, y)
+    return lax.min(*aligned(x, y))
 
 
 @kernel(ops.LogAddExp)
@@ -103,9 +104,9 @@ def logaddexp(op: ops.LogAddExp, x: jax.Array, y: jax.Array) -> jax.Array:
 
 @kernel(ops.Where)
 def where(op: ops.Where, condition: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.where(condition, x, y)
+    return chosen(condition, x, y)
 
 
 @kernel(ops.Clip)
 def clip(op: ops.Clip, x: jax.Array, low: jax.Array, high: jax.Array) -> jax.Array:
-    return jnp.minimum(jnp.maximum(x, low), high)
+    return lax.min(*aligned(lax.max(*aligned(x, low)), high))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from asg.ops import leaf as ops
 
+from ..aligned import filled
 from ..kernel import kernel
 
 
@@ -17,7 +18,7 @@ def constant(op: ops.Constant) -> jax.Array:
 
 @kernel(ops.Full)
 def full(op: ops.Full) -> jax.Array:
-    return jnp.full(op.shape, op.value, op.dtype.numpy)
+    return filled(op.value, op.dtype.numpy, op.shape)
 
 
 @kernel(ops.Iota)

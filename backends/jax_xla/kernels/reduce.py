@@ -19,14 +19,19 @@ from ..kernel import kernel
 
 @kernel(ops.Sum)
 def sum(op: ops.Sum, x: jax.Array) -> jax.Array:
-    wide = _widened(x)
-    return jnp.sum(wide, op.axis, dtype=wide.dtype, keepdims=op.keepdims).astype(x.dtype)
+    total = lax.reduce_sum(_widened(x), op.axis)
+    return _kept(op, lax.convert_element_type(total, x.dtype))
 
 
 @kernel(ops.Prod)
 def prod(op: ops.Prod, x: jax.Array) -> jax.Array:
     wide = _widened(x)
     return jnp.prod(wide, op.axis, dtype=wide.dtype, keepdims=op.keepdims).astype(x.dtype)
+
+
+def _kept(op: ops.Sum | ops.Max | ops.Min, result: jax.Array) -> jax.Array:
+    """With the axes of size 1 that are to be kept."""
+    return lax.expand_dims(result, op.axis) if op.keepdims else result
 
 
 def _widened(x: jax.Array) -> jax.Array:
@@ -36,12 +41,12 @@ def _widened(x: jax.Array) -> jax.Array:
 
 @kernel(ops.Max)
 def max(op: ops.Max, x: jax.Array) -> jax.Array:
-    return jnp.max(x, op.axis, keepdims=op.keepdims)
+    return _kept(op, lax.reduce_max(x, op.axis))
 
 
 @kernel(ops.Min)
 def min(op: ops.Min, x: jax.Array) -> jax.Array:
-    return jnp.min(x, op.axis, keepdims=op.keepdims)
+    return _kept(op, lax.reduce_min(x, op.axis))
 
 
 @kernel(ops.TieShare)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 
 from asg.ops import shape as ops
 
+from ..aligned import stretched
 from ..kernel import kernel
 
 
 @kernel(ops.Reshape)
 def reshape(op: ops.Reshape, x: jax.Array) -> jax.Array:
-    return jnp.reshape(x, op.shape)
+    return jax.lax.reshape(x, op.shape)
 
 
 @kernel(ops.AssumeShape)
@@ -27,7 +27,7 @@ def permute_dims(op: ops.PermuteDims, x: jax.Array) -> jax.Array:
 
 @kernel(ops.BroadcastTo)
 def broadcast_to(op: ops.BroadcastTo, x: jax.Array) -> jax.Array:
-    return jnp.broadcast_to(x, op.shape)
+    return stretched(x, op.shape)
 
 
 @kernel(ops.ExpandDims)

@@ -14,7 +14,18 @@ from ..kernel import kernel
 
 @kernel(ops.Slice)
 def slice_(op: Any, x: jax.Array) -> jax.Array:
-    return x[ops.python_slices(x.shape, op.start, op.stop, op.step)]
+    if not all(isinstance(size, int) for size in (*x.shape, *op.start, *op.stop)):
+        return x[ops.python_slices(x.shape, op.start, op.stop, op.step)]
+    parts = [range(size)[part] for size, part in zip(x.shape, _parts(op, x.shape), strict=True)]
+    first = [min(part[0], part[-1]) if part else 0 for part in parts]
+    last = [max(part[0], part[-1]) + 1 if part else 0 for part in parts]
+    found = jax.lax.slice(x, first, last, [abs(part.step) for part in parts])
+    backward = tuple(axis for axis, part in enumerate(parts) if part.step < 0)
+    return jax.lax.rev(found, backward) if backward else found
+
+
+def _parts(op: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    return ops.python_slices(shape, op.start, op.stop, op.step)
 
 
 @kernel(ops.Unslice)
@@ -23,8 +34,9 @@ def unslice(op: Any, x: jax.Array) -> jax.Array:
         return jnp.zeros(op.shape, x.dtype)
     backward = tuple(axis for axis, step in enumerate(op.step) if step < 0)
     x = jax.lax.rev(x, backward)
-    parts = ops.python_slices(op.shape, op.start, op.stop, op.step)
-    padding = [_padding(part, size) for part, size in zip(parts, op.shape, strict=True)]
+    padding = [
+        _padding(part, size) for part, size in zip(_parts(op, op.shape), op.shape, strict=True)
+    ]
     return jax.lax.pad(x, jnp.zeros((), x.dtype), padding)
 
 
