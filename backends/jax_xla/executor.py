@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from asg.compiler.backend import BackendPlan
+from asg.core.collector import paused_collector
 from asg.core.errors import OperandError
 from asg.core.graph import Graph
 from asg.core.node import Node
@@ -150,7 +151,8 @@ def compile_graph(graph: Graph, matmul_precision: str) -> JaxExecutable:
     plan = Plan(graph)
     with tracing(plan.wide, matmul_precision):
         jitted = jax.jit(plan.function(), donate_argnums=plan.donated, keep_unused=True)
-        lowered = jitted.lower(*plan.arguments())
+        with paused_collector():
+            lowered = jitted.lower(*plan.arguments())
         with kept_programs():
             compiled = lowered.compile()
         plan.require_donation(compiled)
