@@ -16,6 +16,9 @@ from ..sums import sum_call
 
 Labelled = ops.CrossEntropy | ops.CrossEntropyAndSlope
 
+FEW = 512
+"""Labels. Calls cost more than the numbers, and a sum of two dtypes saves one."""
+
 
 def _is_wide(op: Labelled, types: tuple[TensorType, ...]) -> bool:
     """Sixteen-bit floats take the decomposition, which computes in float32."""
@@ -61,8 +64,8 @@ def _calls(
         *normalise,
         (np.log, (column, column)),
         (np.subtract, (column, loss, loss)),
-        *labels.mark_calls(loss),
         *(_slope_calls(op, labels, work) if slope else []),
+        *labels.mark_calls(loss, *([np.moveaxis(work, op.axis, -1)] if slope else [])),
     ]
 
 
@@ -85,12 +88,7 @@ def _slope_calls(op: Labelled, labels: _Labels, work: Array) -> list[Call]:
     spread: list[Call] = []
     if op.label_smoothing:
         spread = [(np.subtract, (work, op.label_smoothing / work.shape[op.axis], work))]
-    rows = np.moveaxis(work, op.axis, -1)
-    return [
-        *spread,
-        (np.subtract.at, (work.reshape(-1), labels.index, hit)),
-        *labels.mark_calls(rows),
-    ]
+    return [*spread, (np.subtract.at, (work.reshape(-1), labels.index, hit))]
 
 
 class _Labels:
@@ -108,11 +106,16 @@ class _Labels:
         self.unsigned = self.places.view(np.uintp)  # in which negative numbers are the largest
         self.index = self.places.reshape(-1)
         self.starts = _starts(prod(shape[: op.axis]), self.classes, self.inner)
+        self.seen = _whole_numbers(target) if self.inner == 1 and op.ignore_index is None else None
         self.wrong = scratch(target.shape, np.bool_)
         self.ignored = scratch(target.shape, np.bool_)
         self.all_known = True
 
     def find(self) -> None:
+        if self.seen is not None and np.maximum.reduce(self.seen[1]) < self.classes:
+            self.all_known = True
+            np.add(self.seen[0], self.starts, self.index)
+            return
         places = self.places
         np.copyto(places, self.target, "unsafe")
         if self.ignored_label is not None:
@@ -126,18 +129,28 @@ class _Labels:
             np.multiply(places, self.inner, places)
         np.add(self.index, self.starts, self.index)
 
-    def mark_calls(self, rows: Array) -> list[Call]:
+    def mark_calls(self, *results: Array) -> list[Call]:
         """NaN in rows (or numbers) of labels that are no class, zeros in those of ignored ones."""
-        calls: list[Call] = [(self._mark_wrong, (rows,))]
+        calls: list[Call] = [(self._mark_wrong, results)]
         if self.ignored_label is not None:
-            beside = (1,) * (rows.ndim - self.ignored.ndim)
-            ignored = self.ignored.reshape(self.ignored.shape + beside)
-            calls.append((np.copyto, (rows, 0, "no", ignored)))
+            for rows in results:
+                beside = (1,) * (rows.ndim - self.ignored.ndim)
+                ignored = self.ignored.reshape(self.ignored.shape + beside)
+                calls.append((np.copyto, (rows, 0, "no", ignored)))
         return calls
 
-    def _mark_wrong(self, rows: Array) -> None:
+    def _mark_wrong(self, *results: Array) -> None:
         if not self.all_known:
-            rows[self.wrong] = np.nan
+            for rows in results:
+                rows[self.wrong] = np.nan
+
+
+def _whole_numbers(target: Array) -> tuple[Array, Array] | None:
+    """Few labels in a row, and the same without signs, by which negative ones are the largest."""
+    if target.dtype != np.int32 or not target.flags.c_contiguous or target.size > FEW:
+        return None
+    flat = target.reshape(-1)
+    return flat, flat.view(np.uint32)
 
 
 @lru_cache(maxsize=64)
