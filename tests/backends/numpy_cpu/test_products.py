@@ -112,9 +112,10 @@ def weight(columns: int, inner: int, dtype: str = "float32") -> Any:
 
 def faster_turned(rows: int, b: Any, order: Any = "C") -> bool:
     inner, columns = b.shape
-    return is_faster_turned(
+    result: bool = is_faster_turned(
         np.ones((rows, inner), b.dtype), b, np.empty((rows, columns), b.dtype, order)
     )
+    return result
 
 
 @pytest.mark.parametrize(
