@@ -59,6 +59,23 @@ def ordered_slots(state: Iterable[StateSlot]) -> list[StateSlot]:
 
 
 @runtime_checkable
+class TakingProgram(Protocol):
+    """A program that keeps variables in memory of its own, and takes them over one by one."""
+
+    def take(self, number: int, array: Array) -> Array:
+        """The program's own array of a variable, now of the values given.
+
+        So whoever holds ``array`` can let it go before the next variable is taken, and no two
+        copies of all variables exist at once. It must not lie in memory of the program, unless it
+        is the very array that this returns.
+
+        Args:
+            number: of the variable, in the order of `ordered_slots`.
+            array: of its shape and dtype.
+        """
+
+
+@runtime_checkable
 class Backend(Protocol):
     """A way to run graphs."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asg.compiler.backend import Executable as BackendExecutable
-from asg.compiler.backend import ordered_slots
+from asg.compiler.backend import TakingProgram, ordered_slots
 from asg.compiler.driver import Executable, Key
 from asg.compiler.feed import checked_feed
 from asg.compiler.first_values import FirstValues, first_values, held
@@ -67,7 +67,7 @@ class Session:
         key = tuple([array.shape for array in arrays])
         step = self._steps.get(key)
         if step is None:
-            step = self._steps[key] = step_of(self.program(*key), self.executable.signature)
+            step = self._steps[key] = self._new_step(key)
         if self._store.user is not self:
             self._state = [store[name] for store, name in self._places]
             self._store.user = self
@@ -75,6 +75,17 @@ class Session:
         if state is not self._state:
             self._keep(state)
         return dict(zip(self._results, results, strict=True))
+
+    def _new_step(self, key: Key) -> Step:
+        """Of a new program, which takes over what a step keeps, array by array."""
+        program = self.program(*key)
+        if isinstance(program, TakingProgram):
+            self._store.user = None  # its list of arrays would keep them all alive
+            self._state = ()
+            for store, names, numbers in self._kept:
+                for name, number in zip(names, numbers, strict=True):
+                    store[name] = program.take(number, store[name])
+        return step_of(program, self.executable.signature)
 
     def _part(
         self, of: Store, numbers: Iterable[int]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
+from functools import partial
 from statistics import median
 from threading import Lock
 from time import perf_counter
@@ -59,7 +60,7 @@ class NumpyExecutable:
         self._finish = program.finish
         stored = {slot.output for slot in self._slots}
         outputs = enumerate(graph.outputs)
-        self._results = [program.arrays[t] for i, t in outputs if i not in stored]
+        self._results = [_copier(program.arrays[t]) for i, t in outputs if i not in stored]
         self._everything: Program | None = None
         self._plan: MemoryPlan | None = None
 
@@ -94,6 +95,19 @@ class NumpyExecutable:
             with single_threaded():
                 return self._quiet.run(self._step, feeds, state), self._state
 
+    def take(self, number: int, array: Array) -> Array:
+        """`asg.compiler.backend.TakingProgram.take`.
+
+        Raises:
+            FeedError: the array has not the shape and dtype of the variable; nothing was changed.
+        """
+        with self._lock:
+            own = self._state[number]
+            if array is not own:
+                _require_fit(self.graph, self._slots[number].input, own, array)
+                np.copyto(own, array)
+            return own
+
     def _step(self, feeds: Sequence[Array], state: Sequence[Array]) -> list[Array]:
         if state is not self._state:
             self._adopt(feeds, state)
@@ -107,7 +121,7 @@ class NumpyExecutable:
         except Exception as error:
             self._program.tell_where(error, function, args)
             raise
-        results = [array.copy() for array in self._results]
+        results = [copy() for copy in self._results]
         for function, args in self._finish:
             function(*args)
         return results
@@ -163,6 +177,15 @@ class NumpyExecutable:
 def evaluate(graph: Graph, inputs: Sequence[Array] = ()) -> list[Array]:
     """The outputs of a lowered graph without symbolic sizes, once: compile and call."""
     return NumpyExecutable(graph)(inputs)
+
+
+def _copier(array: Array) -> Callable[[], Array]:
+    """What copies it. Zeros everywhere are asked of the system, which gives no memory for them
+    before they are written: a first state is zeros for the larger part."""
+    uniform = array.size > 1 and not any(array.strides)
+    if uniform and not any(array.flat[:1].tobytes()):  # -0.0 is no zero here
+        return partial(np.zeros, array.shape, array.dtype)
+    return array.copy
 
 
 def _copy_in(program: Program, inputs: Sequence[Array]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -98,3 +99,38 @@ def test_results_stay_as_they_were() -> None:
     first = session(x=np.ones(3, np.float32))["loss"]
     second = session(x=np.ones(3, np.float32))["loss"]
     assert (float(first), float(second)) == (3.0, 0.0)
+
+
+def test_the_first_step_lets_go_of_each_array_before_the_next_is_copied() -> None:
+    v, w = (asg.parameter(name, (3,), init=1.0) for name in "vw")
+    session = asg.compile(asg.train_step((v * w).sum(), optimizer=optim.sgd(1.0))).start()
+    program: Any = session.program()
+    take, first, alive = program.take, [weakref.ref(array) for array in session._store.values()], []
+
+    def watched(number: int, array: Any) -> Any:
+        alive.append(sum(each() is not None for each in first))
+        return take(number, array)
+
+    program.take = watched
+    session()
+    assert alive == [2, 1]
+    assert session.state_dict()["v"].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_two_programs_of_two_sessions_take_over_one_state() -> None:
+    w = asg.parameter("w", (), init=0.0)
+    x = asg.input("x", ("n",))
+    step = asg.compile(asg.train_step((w * x).sum(), optimizer=optim.sgd(1.0)))
+    one = step.start()
+    other = one.attach(step)
+    for session, size in [(one, 2), (other, 2), (one, 3), (one, 2), (other, 3), (other, 2)]:
+        session(x=np.ones(size, np.float32))
+    assert one.state_dict()["w"] == other.state_dict()["w"] == -14.0
+
+
+def test_first_zeros_keep_their_sign() -> None:
+    found = asg.compile(asg.Graph(plus=asg.full((3,), 0.0), minus=asg.full((3,), -0.0)))()
+    assert {name: bool(np.signbit(each).all()) for name, each in found.items()} == {
+        "plus": False, "minus": True
+    }  # fmt: skip
+    assert all(each.flags.owndata and not each.any() for each in found.values())
