@@ -17,6 +17,7 @@ from asg.compiler.feed import FeedOrder
 from asg.compiler.loader import load_backend
 from asg.compiler.signature import Signature
 from asg.config import settings
+from asg.core.collector import paused_collector
 from asg.core.convert import as_tensor
 from asg.core.errors import FeedError, OperandError, StateError
 from asg.core.graph import Graph
@@ -65,6 +66,7 @@ class Executable:
         backend: what runs it.
     """
 
+    @paused_collector()
     def __init__(
         self,
         graph: Graph,
@@ -165,6 +167,7 @@ class Executable:
         """The arrays of one call in the order of ``graph.feeds``, dtypes checked."""
         return self._in_order(args, feeds)
 
+    @paused_collector()
     def build(self, shapes: Sequence[tuple[int, ...]]) -> BackendExecutable:
         """Bind the sizes, check every recorded claim, specialise and compile."""
         if self._watched is None:

@@ -75,8 +75,9 @@ UNKNOWN = Origin(None)
 
 _fixed: ContextVar[Origin | None] = ContextVar("asg_fixed_origin", default=None)
 _scope: ContextVar[str] = ContextVar("asg_scope", default="")
-_locations: dict[tuple[CodeType, int], Location] = {}
-_internal_code: dict[CodeType, bool] = {}
+_locations: dict[tuple[str, int, str], Location] = {}
+_internal_files: set[str] = set()
+_internal_code: set[CodeType] = set()
 
 
 def short_path(path: str) -> str:
@@ -90,32 +91,34 @@ def short_path(path: str) -> str:
 
 def _is_internal(frame: FrameType) -> bool:
     code = frame.f_code
-    if code.co_filename == "<string>":  # of ``python -c``, or what a dataclass compiles
+    file = code.co_filename
+    if file == "<string>":  # of ``python -c``, or what a dataclass compiles
         return str(frame.f_globals.get("__name__")).startswith("asg.")
-    known = _internal_code.get(code)
-    if known is None:
-        known = code.co_filename.startswith(_INTERNAL) or code.co_filename.startswith("<frozen")
-        _internal_code[code] = known
-    return known
+    if file.startswith(_INTERNAL) or file.startswith("<frozen"):
+        _internal_files.add(file)
+        return True
+    return code in _internal_code
 
 
 def count_as_internal(code: CodeType) -> None:
     """No line of ``code`` is one of the user: it is, say, the script that starts a command."""
-    _internal_code[code] = True
+    _internal_code.add(code)
 
 
 def user_location() -> Location | None:
     """The innermost line outside asg that is being executed, interned."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_internal(frame):
+    while frame is not None and (
+        frame.f_code.co_filename in _internal_files or _is_internal(frame)
+    ):
         frame = frame.f_back
     if frame is None:
         return None
-    key = (frame.f_code, frame.f_lineno)
+    code = frame.f_code
+    key = (code.co_filename, frame.f_lineno, code.co_name)
     found = _locations.get(key)
     if found is None:
-        found = Location(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
-        _locations[key] = found
+        found = _locations[key] = Location(*key)
     return found
 
 

@@ -7,6 +7,7 @@ from functools import reduce
 from typing import Any, Protocol, overload
 
 from asg.autodiff.api import grad, value_and_grad
+from asg.core.collector import paused_collector
 from asg.core.convert import as_tensor
 from asg.core.dtype import as_dtype
 from asg.core.errors import GraphError, OperandError, ShapeError, StateError
@@ -64,7 +65,7 @@ class StepBuilder:
             raise OperandError("name the inputs of the step: step(images=('batch', 784), ...)")
         feeds = {name: as_input(name, spec) for name, spec in batch.items()}
         training = self._update is not None
-        with StateTrace(training=training) as trace:
+        with paused_collector(), StateTrace(training=training) as trace:
             outputs = self._forward(feeds)
             if training:
                 self._update(outputs["loss"], _trained_with(self._model, trace.touched))
@@ -236,7 +237,7 @@ def _from_loss(
     leaves = [t for t in placeholders(outputs.values()) if is_state(t)]
     cells: list[Any] = [t.node.op.cell for t in leaves]  # type: ignore[attr-defined]
     _refuse_stuck_keys(cells)
-    with StateTrace(training=True) as trace:
+    with paused_collector(), StateTrace(training=True) as trace:
         apply_update(value, cells, optimizer)
         return trace.close(outputs, "train_step")
 
