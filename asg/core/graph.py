@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
 from asg.core.convert import as_tensor
@@ -27,19 +28,19 @@ def reachable_nodes(outputs: Iterable[Tensor], stop_before: int = -1) -> list[No
     Nodes with a serial below ``stop_before`` are not entered. Inputs always have smaller serials
     than their users, so sorting by serial is a topological order.
     """
-    seen: set[Node] = set()
-    stack = [tensor.node for tensor in outputs]
+    found = {tensor.node for tensor in outputs}
+    found = {node for node in found if node.serial >= stop_before}
+    stack = list(found)
     while stack:
-        node = stack.pop()
-        if node in seen or node.serial < stop_before:
-            continue
-        seen.add(node)
-        stack.extend(tensor.node for tensor in node.inputs)
-    return sorted(seen, key=_serial)
+        for tensor in stack.pop().inputs:
+            node = tensor.node
+            if node not in found and node.serial >= stop_before:
+                found.add(node)
+                stack.append(node)
+    return sorted(found, key=_serial)
 
 
-def _serial(node: Node) -> int:
-    return node.serial
+_serial = attrgetter("serial")
 
 
 class Graph:
@@ -253,11 +254,16 @@ def bodies_of(op: Op) -> list[Graph]:
     found: list[Graph] = []
     for name in op.field_names:
         value = getattr(op, name)
+        if type(value) in PLAIN:
+            continue
         if isinstance(value, Graph):
             found.append(value)
         elif are_graphs(value):
             found.extend(value)
     return found
+
+
+PLAIN = frozenset((bool, int, float, str, type(None)))
 
 
 def are_graphs(value: Any) -> bool:

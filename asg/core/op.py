@@ -17,9 +17,9 @@ from asg.core.convert import as_operands, common_dtype
 from asg.core.dim import Dim
 from asg.core.errors import OperandError
 from asg.core.explain import explain
-from asg.core.graph import reachable_nodes
+from asg.core.graph import bodies_of, reachable_nodes
 from asg.core.node import Node, next_serial
-from asg.core.origin import UNKNOWN, fixed_origin
+from asg.core.origin import UNKNOWN, Origin, fixed_origin
 from asg.core.registry import OPS, call, op_class, snake_case
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType, TypeProblem, take_checks
@@ -276,9 +276,14 @@ class Op:
             pattern = getattr(operand, "__asg_pattern__", None)
             if pattern is not None:
                 return (pattern(self, operands),)
-        tensors = self._convert(operands)
+        return self.applied(self._convert(operands)).outputs
+
+    def applied(self, tensors: tuple[Tensor, ...], origin: Origin | None = None) -> Node:
+        """The node on tensors that need no conversion, made here unless it has an ``origin``."""
         types, checks = self._infer(tensors)
-        return Node(self, tensors, types, checks).outputs
+        node = Node(self, tensors, types, checks, origin)
+        node.verified = not self.field_names or not bodies_of(self)  # infer has just said so
+        return node
 
     def _convert(self, operands: tuple[Any, ...]) -> tuple[Tensor, ...]:
         tensors: tuple[Tensor, ...] = operands

@@ -12,10 +12,9 @@ from asg.core.dtype import int32
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.op import Op
-from asg.core.origin import derive, fixed_origin
+from asg.core.origin import derive
 from asg.core.registry import public
 from asg.core.tensor import Tensor
-from asg.core.types import take_checks
 from asg.ops.leaf import Constant, DimSize
 
 _PLAIN = (bool, int, float, str)
@@ -80,10 +79,7 @@ def _specialised(
             return settled
     if op is node.op and inputs == node.inputs:
         return node.outputs
-    with fixed_origin(node.origin):
-        outputs = op.apply(*inputs)
-    take_checks()
-    return outputs
+    return op.applied(inputs, node.origin).outputs
 
 
 def _as_constant(op: Op) -> Op:

@@ -33,12 +33,13 @@ class Hole(TensorMethods):
 class PatternNode(TensorMethods):
     """An op applied to holes, numbers and other pattern nodes; has no type."""
 
-    __slots__ = ("op", "operands")
+    __slots__ = ("flat", "op", "operands")
 
     def __init__(self, op: Op, operands: tuple[Any, ...]) -> None:
-        """Made by `Op.apply` when an operand is a hole."""
+        """Made by `Op.apply` when an operand is a hole; ``flat`` when none is a pattern node."""
         self.op = op
         self.operands = operands
+        self.flat = not any(isinstance(operand, PatternNode) for operand in operands)
 
     def __asg_pattern__(self, op: Op, operands: tuple[Any, ...]) -> PatternNode:
         return PatternNode(op, operands)
@@ -69,10 +70,26 @@ def _match_node(pattern: PatternNode, value: Tensor, binding: Binding) -> Iterat
     attributes = _match_attributes(pattern.op, node.op, binding)
     if attributes is None:
         return
-    yield from _match_operands(pattern.operands, node.inputs, attributes)
+    orders = [node.inputs]
     if node.op.commutative:
-        swapped = (node.inputs[1], node.inputs[0], *node.inputs[2:])
-        yield from _match_operands(pattern.operands, swapped, attributes)
+        orders.append((node.inputs[1], node.inputs[0], *node.inputs[2:]))
+    for operands in orders:
+        if not pattern.flat:
+            yield from _match_operands(pattern.operands, operands, attributes)
+        elif (filled := _filled(pattern.operands, operands, attributes)) is not None:
+            yield filled
+
+
+def _filled(patterns: Sequence[Any], values: Sequence[Tensor], binding: Binding) -> Binding | None:
+    """The only way in which holes and numbers can equal values, of which most fail at once."""
+    filled = dict(binding)
+    for pattern, value in zip(patterns, values, strict=True):
+        if isinstance(pattern, Hole):
+            if filled.setdefault(pattern, value) is not value:
+                return None
+        elif uniform_value(value) != pattern:
+            return None
+    return filled
 
 
 def _match_operands(

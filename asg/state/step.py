@@ -71,9 +71,7 @@ class StepBuilder:
                 self._update(outputs["loss"], _trained_with(self._model, trace.touched))
             if self._skip_nonfinite:
                 outputs = {**outputs, "finite": _guard(trace, outputs["loss"])}
-            return trace.close(
-                outputs, "train_step" if training else "eval_step", feeds.values()
-            )
+            return trace.close(outputs, "train_step" if training else "eval_step", feeds.values())
 
 
 def _guard(trace: StateTrace, loss: Tensor) -> Tensor:
