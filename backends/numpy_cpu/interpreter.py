@@ -60,7 +60,7 @@ class NumpyExecutable:
         self._finish = program.finish
         stored = {slot.output for slot in self._slots}
         outputs = enumerate(graph.outputs)
-        self._results = [_copier(program.arrays[t]) for i, t in outputs if i not in stored]
+        self._results = [_copier(program, t) for i, t in outputs if i not in stored]
         self._everything: Program | None = None
         self._plan: MemoryPlan | None = None
 
@@ -179,11 +179,14 @@ def evaluate(graph: Graph, inputs: Sequence[Array] = ()) -> list[Array]:
     return NumpyExecutable(graph)(inputs)
 
 
-def _copier(array: Array) -> Callable[[], Array]:
-    """What copies it. Zeros everywhere are asked of the system, which gives no memory for them
-    before they are written: a first state is zeros for the larger part."""
+def _copier(program: Program, tensor: Tensor) -> Callable[[], Array]:
+    """What copies a result. Constants that are zeros everywhere are asked of the system, which
+    gives no memory for them before they are written: a first state is zeros for the larger part.
+    """
+    array = program.arrays[tensor]
     uniform = array.size > 1 and not any(array.strides)
-    if uniform and not any(array.flat[:1].tobytes()):  # -0.0 is no zero here
+    known = program.plan.layouts[tensor].constant is not None  # computed ones are repeated as well
+    if known and uniform and not any(array.flat[:1].tobytes()):  # -0.0 is no zero here
         return partial(np.zeros, array.shape, array.dtype)
     return array.copy
 

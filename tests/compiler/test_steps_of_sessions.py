@@ -134,3 +134,16 @@ def test_first_zeros_keep_their_sign() -> None:
         "plus": False, "minus": True
     }  # fmt: skip
     assert all(each.flags.owndata and not each.any() for each in found.values())
+
+
+def test_a_number_that_is_repeated_is_no_zero_because_its_memory_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "asg.backends.numpy_cpu.bind.aligned_memory",
+        lambda nbytes: np.zeros(nbytes + 1, np.uint8),
+    )
+    x = asg.input("x", (2,))
+    repeated = asg.broadcast_to(asg.sum(x), (3,))
+    found = asg.compile(asg.Graph(y=repeated))(x=[1.0, 2.0])
+    assert found["y"].tolist() == [3.0, 3.0, 3.0]
