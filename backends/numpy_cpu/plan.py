@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -102,6 +103,12 @@ class Plan:
     arena_bytes: int = 0
     state_bytes: int = 0
 
+    def _passing(self) -> Iterator[int]:
+        """Bytes of what is in the arena but no value: scratch memory and copies."""
+        for storage in (*chain(*self.scratch.values()), *(copy.through for copy in self.copies)):
+            if storage is not None:
+                yield storage.nbytes
+
     def _nested(self) -> Iterator[tuple[int, tuple[MemoryPlan, ...]]]:
         for node, storages in self.scratch.items():
             plans = self.inside[node].nested if node in self.inside else []
@@ -130,7 +137,7 @@ class Plan:
             places={tensor: self._place(tensor) for tensor in self.layouts},
             arena_bytes=self.arena_bytes,
             lower_bound_bytes=peak_live_bytes([Block(aligned(n), life) for n, life in blocks]),
-            separate_bytes=sum(aligned(nbytes_of(tensor)) for tensor in owners),
+            separate_bytes=sum(aligned(n) for n in [*map(nbytes_of, owners), *self._passing()]),
             state_bytes=self.state_bytes,
             constant_bytes=sum(self._constants().values()),
             feed_bytes=sum(map(nbytes_of, feeds)),
