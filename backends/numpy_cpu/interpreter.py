@@ -24,9 +24,7 @@ from .explain import explain_program
 from .kernel import Array, Call
 from .products import keeps_blas_alone
 from .share import in_turn
-
-BUFFERED = 4096
-"""Elements of a NumPy buffer, half of NumPy's number: it halves what a step allocates."""
+from .threads import be_quiet_and_lean
 
 
 class NumpyExecutable:
@@ -206,13 +204,9 @@ def _require_fit(graph: Graph, position: int, array: Array, given: Array) -> Non
 
 
 def _quiet_context() -> Context:
-    """A context in which NumPy does not speak of overflow and the like, entered cheaply.
-
-    Its buffers for operands of other strides or dtypes are small: a step allocates little.
-    """
+    """A context that is entered cheaply."""
     context = copy_context()
-    context.run(np.seterr, all="ignore")
-    context.run(np.setbufsize, BUFFERED)
+    context.run(be_quiet_and_lean)
     return context
 
 

@@ -22,6 +22,17 @@ from .kernel import Call
 
 Part = Sequence[Call]
 
+BUFFERED = 2048
+"""Elements of a NumPy buffer, a quarter of NumPy's number: a step allocates little beside its plan,
+on every thread."""
+
+
+def be_quiet_and_lean() -> None:
+    """In this thread or context NumPy does not speak of overflow and the like, and its buffers for
+    operands of other strides or dtypes are small."""
+    np.seterr(all="ignore")
+    np.setbufsize(BUFFERED)
+
 
 _one_thread: ContextVar[bool] = ContextVar("asg_one_thread", default=False)
 
@@ -150,7 +161,7 @@ class _Worker:
         return interrupt or failure
 
     def _work(self) -> None:
-        np.seterr(all="ignore")
+        be_quiet_and_lean()
         while True:
             self._asked.acquire()
             self._failure = _attempt(self._parts)
