@@ -142,8 +142,9 @@ What steps on NumPy were planned to need, in bytes, and what they do. "arena" is
 that share memory, "bound" the most that lives at once, "unshared" what the arena would be without
 sharing. "planned" is arena, state and memory of loops; "allocated" what making the program adds to
 NumPy's memory (64 bytes more for each array, to lie on a cache line). "transient" is what a step
-allocates beside that, at most at once. "formulas" is for how many of five other batches the formula
-of `Plan.formulas` tells the arena to the byte. `python -m benchmarks.memory` measures it."""
+allocates beside that, its results among it, at most at once. "formulas" is for how many of five
+other batches the formula of `Plan.formulas` tells the arena to the byte.
+`python -m benchmarks.memory` measures it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
