@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import gc
 import tracemalloc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,17 +68,18 @@ def memory(name: str, scale: str = "full") -> Memory:
         told = session.plan(**sizes).memory
         assert told is not None
         allocated = _allocated(session, shapes)
-        transient = _transient(session, batch)
+        allocated_by_a_step = transient(session, batch)
         formulas = _formulas(session, described.batch) if batch else None
     planned = told.arena_bytes + told.state_bytes + told.body_bytes
     return Memory(
         told.arena_bytes, told.lower_bound_bytes, told.separate_bytes, planned, allocated,
-        transient, formulas,
+        allocated_by_a_step, formulas,
     )  # fmt: skip
 
 
 @contextmanager
-def _traced() -> Any:
+def traced() -> Iterator[None]:
+    """Inside, tracemalloc looks at what is allocated."""
     tracemalloc.start()
     try:
         yield
@@ -86,23 +87,25 @@ def _traced() -> Any:
         tracemalloc.stop()
 
 
-def _numpy_bytes() -> int:
+def numpy_bytes() -> int:
+    """Of all arrays that were made inside `traced` and are still there."""
     gc.collect()
     only = [tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)]
     return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(only).traces)
 
 
 def _allocated(session: asg.Session, shapes: Sequence[tuple[int, ...]]) -> int:
-    with _traced():
-        before = _numpy_bytes()
+    with traced():
+        before = numpy_bytes()
         session.program(*shapes)
-        return _numpy_bytes() - before
+        return numpy_bytes() - before
 
 
-def _transient(session: asg.Session, batch: Mapping[str, Any]) -> int:
+def transient(session: asg.Session, batch: Mapping[str, Any]) -> int:
+    """Bytes that a step allocates, at most at once, beside what its program holds."""
     for _ in range(WARM):
         session(**batch)
-    with _traced():
+    with traced():
         session(**batch)
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()

@@ -7,12 +7,18 @@ matter. Programs that run inside a node have arenas of their own among them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from asg.analysis.liveness import Lifetime
-from asg.analysis.memory import ALIGNMENT, Block, MemoryPlan, aligned
+from asg.analysis.memory import (
+    ALIGNMENT,
+    Block,
+    MemoryPlan,
+    aligned,
+    peak_live_bytes,
+    peak_moment,
+)
 from asg.analysis.polynomial import Polynomial, interpolated
 from asg.core.dim import Dim, SymbolicDim, ceil_div, dim_max
 
@@ -36,22 +42,18 @@ class Arena(NamedTuple):
         nested = [(moment, *(a.structure for a in each)) for moment, each in self.nested.items()]
         return (tuple(block.life for block in self.lasting), tuple(nested))
 
-    def heights(self) -> dict[int, int]:
-        """The bytes there must be at each moment at which their number may be the largest."""
-        extra = {moment: sum(map(aligned, each)) for moment, each in self.brief.items()}
-        for moment, each in self.nested.items():
-            extra[moment] = extra.get(moment, 0) + sum(arena.bound() for arena in each)
-        changes = {moment: 0 for at in extra for moment in (at, at + 1)}
-        for nbytes, life in self.lasting:
-            changes[life.first] = changes.get(life.first, 0) + aligned(nbytes)
-            changes[life.last + 1] = changes.get(life.last + 1, 0) - aligned(nbytes)
-        moments = sorted(changes)
-        live = accumulate(changes[moment] for moment in moments)
-        return {m: height + extra.get(m, 0) for m, height in zip(moments, live, strict=True)}
+    def blocks(self) -> list[Block]:
+        """All of it; of nested arenas what they cannot do without."""
+        found = [Block(aligned(nbytes), life) for nbytes, life in self.lasting]
+        for moment, each in self.brief.items():
+            found += [Block(aligned(nbytes), Lifetime(moment, moment)) for nbytes in each]
+        for moment, arenas in self.nested.items():
+            found += [Block(arena.bound(), Lifetime(moment, moment)) for arena in arenas]
+        return found
 
     def bound(self) -> int:
         """Bytes that no arena can do without."""
-        return max(self.heights().values(), default=0)
+        return peak_live_bytes(self.blocks())
 
 
 def arena_of(memory: MemoryPlan) -> Arena:
@@ -155,23 +157,13 @@ def crowds(of: Fitted, planned: Sequence[Arena]) -> Crowds:
     >>> crowds(fitted(range(5), arenas), arenas[1:]).nbytes(3)
     832
     """
-    moments = dict.fromkeys(moment for each in planned for moment in _most_crowded(each))
+    moments = dict.fromkeys(peak_moment(each.blocks()) for each in planned)
     return Crowds(tuple(crowd for m in moments if (crowd := _crowd(of, m, planned)) is not None))
-
-
-def _most_crowded(arena: Arena) -> Iterator[int]:
-    """The first of the moments with most bytes, if there is one."""
-    heights = arena.heights()
-    if heights:
-        yield max(heights, key=lambda moment: (heights[moment], -moment))
 
 
 def _crowd(of: Fitted, moment: int, planned: Sequence[Arena]) -> Crowd | None:
     """What exists at a moment; None unless there are polynomials of all of it."""
-    there = [
-        size for size, life in zip(of.lasting, of.lives, strict=True)
-        if life.first <= moment <= life.last
-    ]  # fmt: skip
+    there = [s for s, life in zip(of.lasting, of.lives, strict=True) if life.includes(moment)]
     brief = of.brief.get(moment, ())
     if brief is None or None in there:
         return None

@@ -26,6 +26,10 @@ class Lifetime(NamedTuple):
         """True when there is a moment at which both values exist."""
         return self.first <= other.last and other.first <= self.last
 
+    def includes(self, moment: int) -> bool:
+        """True when the value exists then."""
+        return self.first <= moment <= self.last
+
 
 def lifetimes(
     graph: Graph, owners: Mapping[Tensor, Tensor] | None = None

@@ -136,17 +136,27 @@ def peak_live_bytes(blocks: Sequence[Block]) -> int:
     >>> peak_live_bytes([Block(64, Lifetime(0, 1)), Block(64, Lifetime(1, 2))])
     128
     """
-    changes = _changes(blocks)
-    return max(accumulate(changes[moment] for moment in sorted(changes)), default=0)
+    return max(_live_bytes(blocks).values(), default=0)
 
 
-def _changes(blocks: Sequence[Block]) -> dict[int, int]:
-    """By moment, how many bytes more exist then than before."""
+def peak_moment(blocks: Sequence[Block]) -> int:
+    """The first of the moments at which most bytes exist.
+
+    >>> peak_moment([Block(64, Lifetime(0, 1)), Block(64, Lifetime(1, 2))])
+    1
+    """
+    live = _live_bytes(blocks)
+    return max(live, key=live.__getitem__, default=0)
+
+
+def _live_bytes(blocks: Sequence[Block]) -> dict[int, int]:
+    """By moment, in order, how many bytes exist from then on; only where that changes."""
     changes: dict[int, int] = {}
     for nbytes, life in blocks:
         changes[life.first] = changes.get(life.first, 0) + nbytes
         changes[life.last + 1] = changes.get(life.last + 1, 0) - nbytes
-    return changes
+    moments = sorted(changes)
+    return dict(zip(moments, accumulate(changes[moment] for moment in moments), strict=True))
 
 
 def graph_peak_bytes(graph: Graph) -> int:
@@ -179,7 +189,7 @@ def place_blocks(blocks: Sequence[Block]) -> Placement:
     bound = peak_live_bytes(rounded)
     if len(blocks) > _BY_WEIGHT_LIMIT or by_time.nbytes == bound:
         return by_time
-    best, peak = by_time, _peak_moment(rounded)
+    best, peak = by_time, peak_moment(rounded)
     for weight in _WEIGHTS:
         placement = _placed_by_weight(rounded, [weight(block, peak) for block in rounded], bound)
         best = min(best, placement, key=lambda each: each.nbytes)
@@ -195,28 +205,16 @@ def _lasting(block: Block) -> int:
     return block.life.last - block.life.first
 
 
-def _exists(block: Block, moment: int) -> bool:
-    return block.life.first <= moment <= block.life.last
-
-
 # What exists at the most crowded moment has no byte to spare, so that it comes first, and what
 # lasts lies lowest: what is over then lies on top, side by side. Where that leaves gaps, size alone
 # may not, or size with a say for long lives; which one wins differs from graph to graph.
 _WEIGHTS: tuple[Callable[[Block, int], tuple[int, int]], ...] = (
-    lambda block, peak: (_exists(block, peak), _lasting(block) * block.nbytes),
-    lambda block, peak: (_exists(block, peak), _lasting(block) if _exists(block, peak) else 0),
+    lambda block, peak: (block.life.includes(peak), _lasting(block) * block.nbytes),
+    lambda block, peak: (True, _lasting(block)) if block.life.includes(peak) else (False, 0),
     lambda block, peak: (0, block.nbytes),
     lambda block, peak: (0, block.nbytes**2 * (1 + _lasting(block))),
 )
 _ROUNDS = 8
-
-
-def _peak_moment(blocks: Sequence[Block]) -> int:
-    """The first of the moments at which most bytes exist."""
-    changes = _changes(blocks)
-    moments = sorted(changes)
-    live = accumulate(changes[moment] for moment in moments)
-    return max(zip(live, (-moment for moment in moments), strict=True), default=(0, 0))[1] * -1
 
 
 def _placed_by_weight(

@@ -264,6 +264,7 @@ def bodies_of(op: Op) -> list[Graph]:
 
 
 PLAIN = frozenset((bool, int, float, str, type(None)))
+"""Kinds of attributes that hold neither graphs nor sizes."""
 
 
 def are_graphs(value: Any) -> bool:

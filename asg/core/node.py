@@ -55,9 +55,7 @@ class Node:
         self.lineage = self.serial if lineage is None else lineage
         self.origin = current_origin() if origin is None else origin
         self.checks = checks
-        self.verified = (
-            False  # set by `Op.applied` and verify: once is enough, it never changes
-        )
+        self.verified = False  # set by `Op.applied` and verify: a node never changes
         self.settled = 0  # set by rewriting: one bit for each set of rules that left it as it is
         self.outputs = tuple([Tensor(each, self, index) for index, each in enumerate(types)])
 

@@ -24,7 +24,7 @@ from asg.core.types import Shape
 from asg.ops.leaf import full
 from asg.ops.linalg import Matmul
 from asg.ops.reduce import Max, Min, Sum
-from asg.ops.shape import ExpandDims, PermuteDims, Reshape
+from asg.ops.shape import ExpandDims, PermuteDims, Reshape, inverse_permutation
 from asg.rewrite.pattern import uniform_value
 from asg.rewrite.watch import may_replace, note_replacement
 
@@ -92,7 +92,7 @@ class _Group:
         entering = [t for t in given if t.shape == shape and self._is_only_for_us(t, uses)]
         readers = {node: {*uses.of(node.output)} - self.nodes for node in self.nodes}
         leaving = {user for users in readers.values() for user in users if _is_transpose(user)}
-        votes = Counter(_inverse(_axes(tensor.node)) for tensor in entering)
+        votes = Counter(inverse_permutation(_axes(tensor.node)) for tensor in entering)
         votes.update(_axes(user) for user in leaving)
         around = leaving | {tensor.node for tensor in entering}
         if not votes:
@@ -139,7 +139,7 @@ def _entry_cost(tensor: Tensor, order: Axes, shape: Shape) -> int:
 
 def _exit_cost(node: Node, readers: Iterable[Node], order: Axes, uses: _Uses) -> int:
     """Transposes that readers outside need of a value which comes in another order."""
-    back, cost, is_read = _inverse(order), 0, node.output in uses.returned
+    back, cost, is_read = inverse_permutation(order), 0, node.output in uses.returned
     for user in readers:
         if _is_transpose(user):
             cost += _cost(user, _composed(back, _axes(user)), uses)
@@ -202,7 +202,7 @@ class _Mover:
             for old, new in zip(node.inputs, inputs, strict=True)
         ]  # fmt: skip
         result: Tensor = node.op(*operands)
-        back = _inverse(order)
+        back = inverse_permutation(order)
         returned: Tensor = PermuteDims(back)(result)
         self._moved[node.output] = result
         self._behind[returned] = (result, back)
@@ -270,10 +270,6 @@ def _axes(node: Node) -> Axes:
 def _composed(inner: Axes, outer: Axes) -> Axes:
     """Of ``permute(permute(x, inner), outer)``."""
     return tuple(inner[axis] for axis in outer)
-
-
-def _inverse(axes: Axes) -> Axes:
-    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
 def _is_in_order(axes: Axes) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from asg.core.array_data import ArrayData
 from asg.core.dim import Dim, SymbolicDim, substitute
 from asg.core.dtype import int32
-from asg.core.graph import Graph
+from asg.core.graph import PLAIN, Graph
 from asg.core.node import Node
 from asg.core.op import Op
 from asg.core.origin import derive
@@ -17,12 +17,10 @@ from asg.core.registry import public
 from asg.core.tensor import Tensor
 from asg.ops.leaf import Constant, DimSize
 
-_PLAIN = (bool, int, float, str)
-
 
 def substitute_value(value: Any, binding: Mapping[str, Dim]) -> Any:
     """``value`` with sizes replaced, inside tuples and body graphs too."""
-    if isinstance(value, _PLAIN):
+    if type(value) in PLAIN:
         return value
     if isinstance(value, SymbolicDim):
         return substitute(value, binding)

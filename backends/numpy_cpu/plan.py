@@ -103,18 +103,18 @@ class Plan:
     arena_bytes: int = 0
     state_bytes: int = 0
 
-    def _passing(self) -> Iterator[int]:
-        """Bytes of what is in the arena but no value: scratch memory and copies."""
-        for storage in (*chain(*self.scratch.values()), *(copy.through for copy in self.copies)):
-            if storage is not None:
-                yield storage.nbytes
+    def _passing(self) -> list[Storage]:
+        """What is in the arena but no value: scratch memory and copies."""
+        copies = [copy.through for copy in self.copies if copy.through is not None]
+        return [*chain(*self.scratch.values()), *copies]
 
     def _nested(self) -> Iterator[tuple[int, tuple[MemoryPlan, ...]]]:
+        """By the moment of a node; shards have one plan in common, which is told once."""
         for node, storages in self.scratch.items():
             plans = self.inside[node].nested if node in self.inside else []
             if plans:
-                known = {id(plan): plan.summary() for plan in plans}
-                yield storages[0].first, tuple(known[id(plan)] for plan in plans)
+                told = {each: each.summary() for each in dict.fromkeys(plans)}
+                yield storages[0].first, tuple(told[each] for each in plans)
 
     @property
     def end(self) -> int:
@@ -127,7 +127,7 @@ class Plan:
 
     def summary(self) -> MemoryPlan:
         """The plan as tools read it."""
-        blocks = self.arena_blocks()
+        blocks, passing = self.arena_blocks(), [s.nbytes for s in self._passing()]
         owners = [t for t, storage in self.storages.items() if storage.memory == ARENA]
         held = {slot.input for slot in self.slots}
         feeds = [tensor for i, tensor in enumerate(self.graph.inputs) if i not in held]
@@ -137,7 +137,7 @@ class Plan:
             places={tensor: self._place(tensor) for tensor in self.layouts},
             arena_bytes=self.arena_bytes,
             lower_bound_bytes=peak_live_bytes([Block(aligned(n), life) for n, life in blocks]),
-            separate_bytes=sum(aligned(n) for n in [*map(nbytes_of, owners), *self._passing()]),
+            separate_bytes=sum(map(aligned, [*map(nbytes_of, owners), *passing])),
             state_bytes=self.state_bytes,
             constant_bytes=sum(self._constants().values()),
             feed_bytes=sum(map(nbytes_of, feeds)),
@@ -174,10 +174,8 @@ class Plan:
 
     def arena_storages(self) -> list[Storage]:
         """Every storage of the arena, scratch and copies included, once."""
-        found = [s for s in self.storages.values() if s.memory == ARENA]
-        found += [s for listed in self.scratch.values() for s in listed]
-        found += [copy.through for copy in self.copies if copy.through is not None]
-        return list(dict.fromkeys(found))
+        values = (s for s in self.storages.values() if s.memory == ARENA)
+        return list(dict.fromkeys((*values, *self._passing())))
 
     def arena_blocks(self) -> list[Block]:
         """What `place_blocks` must place, in the order of `arena_storages`."""

@@ -1,6 +1,5 @@
 """The plan shown before a program runs is the plan it runs by, and costs no memory itself."""
 
-import gc
 import json
 import tracemalloc
 from functools import cache
@@ -16,6 +15,7 @@ from asg.compiler import Executable
 from asg.core.dim import symbol
 from asg.core.errors import DimError, OperandError
 from asg.passes.lower import lower
+from benchmarks.memory import numpy_bytes, traced, transient
 from tests.backends.numpy_cpu.programs import random_program
 from tests.compiler.steps import KINDS, feeds_of, step_of
 
@@ -39,12 +39,6 @@ def numbers(memory: MemoryPlan) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def numpy_bytes() -> int:
-    gc.collect()
-    only = [tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)]
-    return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(only).traces)
-
-
 # -- exact ----------------------------------------------------------------------------------------
 
 
@@ -54,13 +48,10 @@ def test_the_plan_is_what_the_program_allocates(name: str) -> None:
     plan = executable.plan(batch=5)
     assert plan.memory is not None
     session = executable.start(seed=0)
-    tracemalloc.start()
-    try:
+    with traced():
         before = numpy_bytes()
         program = session.program(*(feeds[each].shape for each in executable.graph.feeds))
         grown = numpy_bytes() - before
-    finally:
-        tracemalloc.stop()
     assert numbers(plan.memory) == numbers(program.plan)  # type: ignore[attr-defined]
     memories = 2 * (1 + sum(map(len, plan.memory.inside.values())))
     planned = plan.memory.arena_bytes + plan.memory.state_bytes + plan.memory.body_bytes
@@ -96,30 +87,16 @@ def test_bodies_of_loops_and_branches_are_counted() -> None:
 def test_planning_allocates_nothing() -> None:
     executable = compiled("lstm")
     executable.plan(batch=3)
-    tracemalloc.start()
-    try:
+    with traced():
         plan = executable.plan(batch=10**5)
         peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
     assert plan.peak_bytes > 10**8 and peak < 10**7
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_step_allocates_little_beside_the_plan(name: str) -> None:
     session, feeds = compiled(name).start(seed=0), feeds_of(name, 512)
-    for _ in range(2):
-        session(**feeds)
-    tracemalloc.start()
-    try:
-        session(**feeds)
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        session(**feeds)
-        grown = tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-    assert grown < 64_000 < session.plan(batch=512).peak_bytes
+    assert transient(session, feeds) < 64_000 < session.plan(batch=512).peak_bytes
 
 
 # -- numbers, by hand -----------------------------------------------------------------------------
