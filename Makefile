@@ -59,9 +59,10 @@ lint: .venv/ready-dev  ## ruff and mypy
 	@status=0; for check in 'ruff check' 'mypy'; do \
 	echo "$$check"; .venv/bin/python -m $$check || status=1; done; exit $$status
 
-bench: .venv/ready-jax  ## time steps, compilation and passes; write docs/performance.md
+bench: .venv/ready-jax  ## time steps, compilation and passes, measure memory; write docs/performance.md
 	.venv/bin/python -m benchmarks --workloads training held_back inference \
-	--chains 1000 10000 20000 100000 --gains --write docs/performance.md $(ARGS)
+	--chains 1000 10000 20000 100000 --gains --memory \
+	--write docs/performance.md $(ARGS)
 
 lock:  ## write requirements/*.txt anew from pyproject.toml (needs uv)
 	sh scripts/lock.sh

@@ -10,11 +10,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from benchmarks import machine, report, rules, workloads
+from benchmarks import machine, memory, report, rules, workloads
 from benchmarks.compile_time import Compilation, in_own_process
 from benchmarks.leave_out import Gain
 from benchmarks.measure import BenchmarkError, Result, Settings, measure
-from benchmarks.page import page
+from benchmarks.page import page, with_section
 from benchmarks.peers import DEFAULT, PEERS
 
 Measured = dict[str, dict[str, Result]]
@@ -32,11 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     chains = run_chains(options.chains)
     gains = rules.measured(rules.SECONDS, print) if options.gains else []
+    needed = memory.section(list(measured), options.scale) if options.memory else ""
     if options.json:
         plain = _plain(measured, chains, settings, gains)
         options.json.write_text(json.dumps(plain, indent=1), "utf-8")
     if options.write:
         text = page(measured, chains, settings, machine.facts(), load, gains)
+        text = with_section(text, memory.TITLE, needed) if needed else text
         options.write.write_text(text, "utf-8")
     return 0
 
@@ -135,6 +137,8 @@ def _parser() -> argparse.ArgumentParser:
         help="also compile chains of these lengths")  # fmt: skip
     add("--gains", action="store_true",
         help="also leave out every pass and rule in turn (benchmarks.rules)")  # fmt: skip
+    add("--memory", action="store_true",
+        help="also compare memory on NumPy with its plans (benchmarks.memory)")  # fmt: skip
     add("--json", type=Path, help="write everything that was measured to this file")
     add("--write", type=Path, help="write a page of Markdown to this file")
     return parser

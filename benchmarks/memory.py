@@ -157,14 +157,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unknown = [name for name in options.workloads if name not in names()]
     if unknown:
         parser.error(f"no workload {unknown[0]!r}; there are {', '.join(names())}")
-    rows: list[list[str]] = []
-    for name in options.workloads or names():
-        rows.append(row(name, memory(name, options.scale)))
-        print(aligned([HEADER, rows[-1]]), flush=True)
+    body = section(options.workloads or names(), options.scale)
     if options.write:
         text = options.write.read_text("utf-8")
-        body = f"{EXPLAINED}\n\n{markdown([HEADER, *rows])}"
         options.write.write_text(with_section(text, TITLE, body), "utf-8")
+
+
+def section(chosen: Sequence[str], scale: str = "full") -> str:
+    """The table of workloads as a page has it; its rows are printed as they are found."""
+    rows: list[list[str]] = []
+    for name in chosen:
+        rows.append(row(name, memory(name, scale)))
+        print(aligned([HEADER, rows[-1]]), flush=True)
+    return f"{EXPLAINED}\n\n{markdown([HEADER, *rows])}"
 
 
 def _parser() -> argparse.ArgumentParser:
