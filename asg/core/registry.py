@@ -3,15 +3,17 @@
 ``x + y`` must work although `asg.core` imports no op: :func:`call` looks the function *named*
 "add" up here, and `asg.ops` puts it here. `asg.compiler`, `asg.passes` and the loader of the
 visualizer register the services that `Graph` offers as methods (``optimize``, ``render``) the
-same way. There is no other by-name link in the core.
+same way. There is no other by-name link in the core. A name that is in no table yet is looked for
+again with all of asg loaded, since `import asg` alone loads nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import wraps
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from asg.core.errors import DimError, DtypeError, OperandError, ShapeError, UnknownName
@@ -64,12 +66,7 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
 
 def service(name: str) -> Callable[..., Any]:
     """The function registered under ``name``, else UnknownName with close names."""
-    try:
-        return FUNCTIONS[name]
-    except KeyError:
-        close = get_close_matches(name, FUNCTIONS, 3)
-        hint = f"; did you mean {' or '.join(close)}?" if close else "; is asg itself imported?"
-        raise UnknownName(f"no function named {name!r} is registered{hint}") from None
+    return _found("function", FUNCTIONS, name)
 
 
 def call(name: str, *args: Any, **kwargs: Any) -> Tensor:
@@ -78,10 +75,15 @@ def call(name: str, *args: Any, **kwargs: Any) -> Tensor:
 
 
 def op_class(name: str) -> type[Op]:
-    """The op class registered under ``name``."""
-    try:
-        return OPS[name]
-    except KeyError:
-        close = get_close_matches(name, OPS, 3)
-        hint = f"; did you mean {' or '.join(close)}?" if close else ""
-        raise UnknownName(f"no op named {name!r} is registered{hint}") from None
+    """The op class registered under ``name``, else UnknownName with close names."""
+    return _found("op", OPS, name)
+
+
+def _found(kind: str, table: Mapping[str, R], name: str) -> R:
+    if name not in table:
+        import_module("asg.api")
+    if name in table:
+        return table[name]
+    close = get_close_matches(name, table, 3)
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    raise UnknownName(f"no {kind} named {name!r} is registered{hint}")

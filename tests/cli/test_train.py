@@ -224,26 +224,27 @@ def test_the_report_of_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> N
     assert done.stdout.startswith("asg ") and done.stderr == ""
 
 
-def test_help_is_quick_and_loads_nothing_heavy(tmp_path: Path) -> None:
-    """0.3 s in all, where asg itself takes most; here in CPU time with room for a slow machine."""
+@pytest.mark.parametrize(("arguments", "seconds"), [((), 0.15), (("train",), 0.3)])
+def test_help_is_quick(arguments: tuple[str, ...], seconds: float, tmp_path: Path) -> None:
+    """0.3 s in all is what people get; here in time of the processor, the best of several."""
     variables = {"PYTHONPYCACHEPREFIX": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": ""}
     code = (
-        "import sys, time; import asg; before = time.process_time(); "
-        "from asg.cli.main import COMMANDS, main; main(); "
-        "print(time.process_time() - before, time.process_time(), *sys.modules)"
+        "import atexit, sys, time\n"
+        "atexit.register(lambda: print(time.process_time(), *sys.modules))\n"
+        "from asg.cli.main import main; main()"
     )
     measured = []
-    for _ in range(4):  # the first fills the cache of compiled files
+    for _ in range(5):  # the first fills the cache of compiled files
         done = subprocess.run(
-            [sys.executable, "-c", code, "--help"], env=environment(variables), cwd=tmp_path,
-            capture_output=True, text=True, check=True,
+            [sys.executable, "-c", code, *arguments, "--help"], env=environment(variables),
+            cwd=tmp_path, capture_output=True, text=True, check=True,
         )  # fmt: skip
         first, *_, last = done.stdout.splitlines()
-        own, total, *modules = last.split()
-        measured.append((float(own), float(total)))
-    assert first == "usage: asg COMMAND [OPTIONS]"
-    assert not {"jax", "sklearn", "scipy", "tyro", "pydantic", "rich", "yaml"} & set(modules)
-    assert min(measured)[0] < 0.05 and min(total for _, total in measured) < 0.6
+        total, *modules = last.split()
+        measured.append(float(total))
+    assert first.startswith("usage: asg")
+    assert not {"numpy", "jax", "sklearn", "scipy", "pydantic", "yaml"} & set(modules)
+    assert min(measured) < seconds
 
 
 def test_the_help_of_every_command_is_its_own_and_loads_nothing_heavy(tmp_path: Path) -> None:
