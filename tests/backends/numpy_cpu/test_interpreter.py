@@ -323,5 +323,5 @@ def test_compile_time_is_linear() -> None:
         BACKEND.compile(graph)
         return process_time() - start
 
-    times = [min(seconds(length) for _ in range(3)) for length in (1000, 4000, 16_000)]
+    times = [min(seconds(length) for _ in range(3)) for length in (500, 2000, 8000)]
     assert all(later < 4 * 3 * earlier for earlier, later in pairwise(times))
