@@ -23,8 +23,6 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from asg.core.graph import Graph, rebuild
 from asg.core.node import Node
 from asg.core.op import Op
@@ -58,12 +56,16 @@ Terms = list[Term]
 def collect_factors(graph: Graph) -> Graph:
     """The graph with fewer multiplications by numbers; bodies are entered."""
     graph = map_bodies(graph, collect_factors)
-    regions = [region for region in _regions(graph) if _saves(graph, region)]
+    found = [nodes for nodes in _connected(graph) if any(map(_scales, nodes))]
+    if not found:
+        return graph
+    around = Surroundings(graph.users, frozenset(graph.outputs), _levels(graph))
+    regions = _worthwhile([Region(nodes, around) for nodes in found])
     if not regions:
         return graph
     region_of = {node: region for region in regions for node in region.nodes}
     made = _Made({})
-    forms: dict[Region, _Forms] = {region: _Forms(graph, region, made) for region in regions}
+    forms: dict[Region, _Forms] = {region: _Forms(region, made) for region in regions}
     changed = False
 
     def collect(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
@@ -87,23 +89,31 @@ def collect_factors(graph: Graph) -> Graph:
 
 
 @dataclass(eq=False)
-class Region:
-    """Connected sums, products and the like of one type.
+class Surroundings:
+    """What all regions of a graph have in common.
 
     Attributes:
-        nodes: in order of the graph.
-        levels: of these; a way through anything but elementwise work leads to a higher one.
+        users: of every value.
+        returned: the outputs of the graph.
+        levels: of all nodes; a way through anything but elementwise work leads to a higher one.
     """
 
-    nodes: list[Node]
+    users: Mapping[Tensor, Sequence[tuple[Node, int]]]
+    returned: frozenset[Tensor]
     levels: Mapping[Node, int]
 
 
-def _regions(graph: Graph) -> Iterable[Region]:
+@dataclass(eq=False)
+class Region:
+    """Connected sums, products and the like of one type; ``nodes`` are in order of the graph."""
+
+    nodes: list[Node]
+    around: Surroundings
+
+
+def _connected(graph: Graph) -> Iterable[list[Node]]:
+    """The nodes of every region, of which each has two at least."""
     members = {node: None for node in graph.nodes if _is_linear(node)}
-    if len(members) < 2:
-        return []
-    levels = _levels(graph)
     parents = {node: node for node in members}
     for node in members:
         for tensor in node.inputs:
@@ -112,7 +122,7 @@ def _regions(graph: Graph) -> Iterable[Region]:
     found: dict[Node, list[Node]] = defaultdict(list)
     for node in members:
         found[_root(parents, node)].append(node)
-    return [Region(nodes, levels) for nodes in found.values() if len(nodes) > 1]
+    return [nodes for nodes in found.values() if len(nodes) > 1]
 
 
 def _is_linear(node: Node) -> bool:
@@ -145,12 +155,45 @@ def _number(tensor: Tensor) -> float | None:
 # -- whether ----------------------------------------------------------------------------------
 
 
-def _saves(graph: Graph, region: Region) -> bool:
+def _worthwhile(regions: Sequence[Region]) -> list[Region]:
+    """Those that save operations, counted once for all that are written alike, as layers are."""
+    saves: dict[Hashable, bool] = {}
+    chosen = []
+    for region in regions:
+        key = _written(region)
+        if key not in saves:
+            saves[key] = _saves(region)
+        if saves[key]:
+            chosen.append(region)
+    return chosen
+
+
+def _written(region: Region) -> Hashable:
+    """All that `_saves` depends on: values from outside are numbered as they appear."""
+    kind, around = region.nodes[0].output.type, region.around
+    base = around.levels[region.nodes[0]]
+    members = {node.outputs[0] for node in region.nodes}
+    numbers: dict[Tensor, tuple[object, ...]] = {}
+    written: list[object] = [kind.dtype]
+    for node in region.nodes:
+        output = node.outputs[0]
+        inside = output not in around.returned and all(
+            [user.outputs[0] in members for user, _ in around.users.get(output, ())]
+        )
+        written += (type(node.op), around.levels[node] - base, inside)
+        for tensor in node.inputs:
+            if tensor not in numbers:
+                facts = (_number(tensor), not tensor.shape, tensor.type == kind)
+                numbers[tensor] = (len(numbers), *facts)
+            written.append(numbers[tensor])
+        numbers[output] = (len(numbers),)
+    return tuple(written)
+
+
+def _saves(region: Region) -> bool:
     """Whether fewer operations on whole values are left."""
-    if not any(_scales(node) for node in region.nodes):
-        return False
     count = _Count(region.nodes[0].output.type)
-    forms = _Forms(graph, region, count)
+    forms = _Forms(region, count)
     for node in region.nodes:
         forms.visit(node)
     return count.whole < len(region.nodes)
@@ -221,13 +264,13 @@ class _Forms:
         terms: by value.
     """
 
-    def __init__(self, graph: Graph, region: Region, maker: _Count | _Made) -> None:
+    def __init__(self, region: Region, maker: _Count | _Made) -> None:
         self.maker = maker
         self.kind = region.nodes[0].output.type
         self.members = set(region.nodes)
-        self.levels = region.levels
-        self.returned = set(graph.outputs)
-        self.users = graph.users
+        self.levels = region.around.levels
+        self.returned = region.around.returned
+        self.users = region.around.users
         self.terms: dict[Tensor, Terms] = {}
 
     def visit(self, node: Node) -> Value | None:
@@ -372,4 +415,4 @@ def _is_subtracted(term: Term) -> bool:
 
 
 def _is_moved(number: float) -> bool:
-    return bool(np.isfinite(number)) and SMALLEST <= abs(number) <= LARGEST
+    return SMALLEST <= abs(number) <= LARGEST  # neither infinite nor NaN
