@@ -113,7 +113,7 @@ def choose_known(node: Node) -> Tensor | None:
     return None if known is None else (x if known else y)
 
 
-@node_rule(Cast)
+@node_rule(Cast, beside=(Cast,))
 def cast_there_and_back(node: Node) -> Tensor | None:
     """cast(cast(x, wider), x.dtype) -> x, when the wider dtype holds every value of x's"""
     inner = node.inputs[0].node
@@ -143,7 +143,7 @@ def _holds_every_value(wider: DType, dtype: DType) -> bool:
     return fits(highest, wider) and fits(lowest, wider)
 
 
-@node_rule(Add, Subtract, Multiply, Divide)
+@node_rule(Add, Subtract, Multiply, Divide, beside=(BroadcastTo,))
 def broadcast_by_itself(node: Node) -> Tensor | None:
     """x * broadcast_to(y) -> x * y, when x alone already gives the shape: the op broadcasts"""
     shape = node.output.shape

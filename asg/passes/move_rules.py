@@ -9,7 +9,7 @@ from asg.ops.slicing import Slice
 from asg.rewrite.rule import Rule, node_rule
 
 
-@node_rule(Slice)
+@node_rule(Slice, beside=(Slice,))
 def slice_of_slice(node: Node) -> Tensor | None:
     """x[a:b:c][d:e:f] -> x[a + c d : ... : c f], for forward slices inside known sizes"""
     inner, outer = node.inputs[0].node, node.op
@@ -41,7 +41,7 @@ def _is_inside(node: Node) -> bool:
     )
 
 
-@node_rule(Pad)
+@node_rule(Pad, beside=(Pad,))
 def pad_of_pad(node: Node) -> Tensor | None:
     """pad(pad(x, a, v), b, v) -> pad(x, a + b, v)"""
     inner, outer = node.inputs[0].node.op, node.op
@@ -59,7 +59,7 @@ def pad_nothing(node: Node) -> Tensor | None:
     return node.inputs[0] if set(given["before"]) | set(given["after"]) <= {0} else None
 
 
-@node_rule(Concat)
+@node_rule(Concat, beside=(Concat,))
 def concat_of_concats(node: Node) -> Tensor | None:
     """concat([a, concat([b, c])]) -> concat([a, b, c]), along one axis"""
     parts = [_parts(tensor, node.op) for tensor in node.inputs]

@@ -19,7 +19,14 @@ def move_to_same_shape(node: Node) -> Tensor | None:
     return x if x.type == node.output.type else None
 
 
-@node_rule(Reshape, BroadcastTo, AssumeShape, ExpandDims, Squeeze, PermuteDims)
+def _moves_equal_elements(node: Node) -> bool:
+    return isinstance(node.inputs[0].node.op, Constant | Full)
+
+
+@node_rule(
+    Reshape, BroadcastTo, AssumeShape, ExpandDims, Squeeze, PermuteDims,
+    when=_moves_equal_elements,
+)  # fmt: skip
 def move_equal_elements(node: Node) -> Tensor | None:
     """broadcast_to(full(value), shape) -> full(value, shape); also the other moves"""
     source = node.inputs[0].node.op
@@ -45,11 +52,14 @@ def permute_of_permute(x, outer, inner):  # type: ignore[no-untyped-def]
     )
 
 
-@node_rule(PermuteDims)
+def _is_in_order(node: Node) -> bool:
+    return isinstance(node.op, PermuteDims) and node.op.axes == tuple(range(len(node.op.axes)))
+
+
+@node_rule(PermuteDims, when=_is_in_order)
 def permute_in_order(node: Node) -> Tensor | None:
     """permute(x, (0, 1, ...)) -> x"""
-    axes: tuple[int, ...] = node.op.attributes()["axes"]
-    return node.inputs[0] if axes == tuple(range(len(axes))) else None
+    return node.inputs[0]
 
 
 @rule()
@@ -91,13 +101,18 @@ def concat_of_one(node: Node) -> Tensor | None:
     return node.inputs[0] if len(node.inputs) == 1 else None
 
 
-@node_rule(Sum)
+def _sums_over_ones(node: Node) -> bool:
+    shape = node.inputs[0].shape
+    return isinstance(node.op, Sum) and all([shape[axis] == 1 for axis in node.op.axis])
+
+
+@node_rule(Sum, when=_sums_over_ones)
 def sum_over_nothing(node: Node) -> Tensor | None:
     """sum(x, axis=()) -> x"""
     return None if node.op.attributes()["axis"] else node.inputs[0]
 
 
-@node_rule(Sum, numerics="reassociating")
+@node_rule(Sum, numerics="reassociating", beside=(Sum,))
 def sum_of_sum(node: Node) -> Tensor | None:
     """sum(sum(x, a, keepdims=false), b) -> sum(x, a and b), with new axes if b has kept its own"""
     inner = node.inputs[0].node
@@ -110,11 +125,11 @@ def sum_of_sum(node: Node) -> Tensor | None:
     return ExpandDims(node.op.axis)(total) if node.op.keepdims else total
 
 
-@node_rule(Sum)
+@node_rule(Sum, when=_sums_over_ones)
 def sum_over_ones(node: Node) -> Tensor | None:
     """sum(x, axes of size 1) -> squeeze(x)"""
     (x,) = node.inputs
-    if not isinstance(node.op, Sum) or any(x.shape[axis] != 1 for axis in node.op.axis):
+    if not isinstance(node.op, Sum):
         return None
     return x if node.op.keepdims else Squeeze(node.op.axis)(x)
 

@@ -65,15 +65,11 @@ def formula(
 
     What belongs to a gradient is left: it was derived from an op that had its name already.
     """
-    ops = frozenset(beside)
 
     def may_be(node: Node) -> bool:
-        for tensor in node.inputs:
-            if type(tensor.node.op) in ops:
-                return node.origin.gradient_of is None
-        return False
+        return node.origin.gradient_of is None
 
-    return node_rule(*roots, numerics="reassociating", when=may_be)
+    return node_rule(*roots, numerics="reassociating", beside=beside, when=may_be)
 
 
 # -- sums and products ----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from asg.core.origin import derive
 from asg.core.region import map_bodies
 from asg.core.registry import call
 from asg.core.tensor import Tensor
+from asg.rewrite.pattern import Kind, kind_of
 from asg.rewrite.rule import Rule, RuleHit
 from asg.rewrite.watch import may_replace, note_replacement
 
@@ -21,7 +22,7 @@ MAX_ROUNDS = 50
 
 
 class Index:
-    """Rules by what a match starts from, and by the ops that make its operands.
+    """Rules by what a match starts from, and by the kinds of its operands.
 
     Of hundreds of rules a few are left to try for a node, and the choice is made once for all
     nodes of a kind.
@@ -33,19 +34,22 @@ class Index:
         for each in rules:
             for root in each.roots:
                 self._by_root.setdefault(root, []).append(each)
-        self._by_kind: dict[tuple[type[Op], ...], list[Rule]] = {}
+        self._numbers = frozenset(number for each in rules for number in each.numbers)
+        self._by_kind: dict[tuple[Kind, ...], list[Rule]] = {}
 
     def __contains__(self, root: type[Op]) -> bool:
         """Whether any match starts from ops of a class."""
         return root in self._by_root
 
     def of(self, node: Node) -> list[Rule]:
-        """The rules that may match a node, as far as its op and those of its operands tell."""
-        kind = (type(node.op), *[type(tensor.node.op) for tensor in node.inputs])
+        """The rules that may match a node, as far as its op and the kinds of its operands tell."""
+        root, inputs, numbers = type(node.op), node.inputs, self._numbers
+        operands = [kind_of(tensor, numbers) for tensor in inputs]
+        alike = len(inputs) > 1 and inputs[0] is inputs[1]
+        kind = (root, alike, *operands)
         found = self._by_kind.get(kind)
         if found is None:
-            root, *operands = kind
-            found = [r for r in self._by_root.get(root, ()) if r.may_fit(operands)]
+            found = [r for r in self._by_root.get(root, ()) if r.may_fit(operands, alike)]
             self._by_kind[kind] = found
         return found
 

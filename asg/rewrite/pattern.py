@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from asg.core.tensor import Tensor, TensorMethods
 from asg.ops.leaf import Constant, Full
 
 Binding = dict["Hole", Any]
+Number = bool | int | float
+Kind = type[Op] | Number
+"""Of an operand, as far as rules are chosen by it: the class of its op, or the number it is."""
 
 
 class Hole(TensorMethods):
@@ -121,6 +124,28 @@ def _fill(hole: Hole, value: Any, binding: Binding) -> Binding | None:
     known = binding[hole]
     same = known is value if isinstance(value, Tensor) else known == value
     return binding if same else None
+
+
+def kind_of(tensor: Tensor, numbers: Collection[Number]) -> Kind:
+    """The kind of an operand; numbers that are not among ``numbers`` are `Full`."""
+    op: Any = tensor.node.op
+    kind: type[Op] = type(op)
+    if kind is Full:
+        number: Number = op.value
+    elif kind is Constant and op.data.array.ndim == 0:
+        number = op.data.array.item()
+    else:
+        return kind
+    return number if number in numbers else Full
+
+
+def may_stand_for(pattern: Any, kind: Kind) -> bool:
+    """False when no operand of this kind matches a part of a pattern."""
+    if isinstance(pattern, Hole):
+        return True
+    if isinstance(pattern, PatternNode):
+        return kind is type(pattern.op)
+    return kind is Constant or kind == pattern
 
 
 def uniform_value(tensor: Tensor) -> bool | int | float | None:

@@ -12,8 +12,15 @@ from asg.core.errors import RewriteError
 from asg.core.node import Node
 from asg.core.op import Op
 from asg.core.tensor import Tensor
-from asg.ops.leaf import Constant, Full
-from asg.rewrite.pattern import Binding, Hole, PatternNode, matches
+from asg.rewrite.pattern import (
+    Binding,
+    Hole,
+    Kind,
+    Number,
+    PatternNode,
+    matches,
+    may_stand_for,
+)
 
 Numerics = Literal["exact", "reassociating", "approximate"]
 Replacement = Tensor | tuple[Tensor, ...] | None
@@ -52,8 +59,13 @@ class Rule:
         """The op classes a match can start from."""
         raise NotImplementedError
 
-    def may_fit(self, operands: Sequence[type[Op]]) -> bool:
-        """False when no match has operands that are made by ops of these classes."""
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """Those that the operands of a match may have to equal."""
+        return ()
+
+    def may_fit(self, operands: Sequence[Kind], alike: bool) -> bool:
+        """False when no match has operands of these kinds, ``alike`` when they are the same."""
         return True
 
     def may_match(self, node: Node) -> bool:
@@ -89,20 +101,19 @@ class PatternRule(Rule):
         empty: Binding = {}
         return next(matches(self._traced[1], node.outputs[0], empty), None) is not None
 
-    def may_fit(self, operands: Sequence[type[Op]]) -> bool:
-        return any(
-            all(each is None or kind in each for each, kind in zip(order, operands, strict=False))
-            for order in self._operand_ops
-        )
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        operands = self._traced[1].operands
+        return tuple(each for each in operands if not isinstance(each, Hole | PatternNode))
 
-    @cached_property
-    def _operand_ops(self) -> list[list[tuple[type[Op], ...] | None]]:
-        """For each order of the operands, the ops that may stand in each place; None for any."""
+    def may_fit(self, operands: Sequence[Kind], alike: bool) -> bool:
         before = self._traced[1]
-        order = [_ops_of(operand) for operand in before.operands]
+        orders = [before.operands]
         if before.op.commutative:
-            return [order, [order[1], order[0], *order[2:]]]
-        return [order]
+            orders.append((before.operands[1], before.operands[0], *before.operands[2:]))
+        if before.flat and len(set(map(id, before.operands))) == 1 < len(operands) and not alike:
+            return False
+        return any(all(map(may_stand_for, order, operands)) for order in orders)
 
     def replace(self, node: Node) -> Replacement:
         holes, before = self._traced
@@ -122,26 +133,33 @@ class PatternRule(Rule):
         return built
 
 
-def _ops_of(operand: Any) -> tuple[type[Op], ...] | None:
-    """The op classes of the tensors that a part of a pattern can match; None for all."""
-    if isinstance(operand, Hole):
-        return None
-    return (type(operand.op),) if isinstance(operand, PatternNode) else (Constant, Full)
-
-
 class NodeRule(Rule):
     """A rule given as a function of the node."""
 
-    def __init__(self, roots: tuple[type[Op], ...], when: When | None, **facts: Any) -> None:
-        """``roots`` are the op classes the function is called for, if ``when`` says so."""
+    def __init__(
+        self,
+        roots: tuple[type[Op], ...],
+        beside: tuple[type[Op], ...],
+        when: When | None,
+        **facts: Any,
+    ) -> None:
+        """``roots`` are the op classes the function is called for, if ``when`` says so.
+
+        And if one of ``beside`` makes an operand, unless that is empty.
+        """
         super().__init__(**facts)
         object.__setattr__(self, "_roots", roots)
+        object.__setattr__(self, "_beside", frozenset(beside))
         object.__setattr__(self, "_when", when)
 
     @property
     def roots(self) -> tuple[type[Op], ...]:
         roots: tuple[type[Op], ...] = self._roots  # type: ignore[attr-defined]
         return roots
+
+    def may_fit(self, operands: Sequence[Kind], alike: bool) -> bool:
+        beside: frozenset[type[Op]] = self._beside  # type: ignore[attr-defined]
+        return not beside or not beside.isdisjoint(operands)
 
     def may_match(self, node: Node) -> bool:
         when: When | None = self._when  # type: ignore[attr-defined]
@@ -173,16 +191,19 @@ def node_rule(
     numerics: Numerics = "exact",
     safe: bool = True,
     tolerance: float = 0.0,
+    beside: tuple[type[Op], ...] = (),
     when: When | None = None,
 ) -> Callable[[Callable[[Node], Replacement]], NodeRule]:
     """Decorate ``def name(node)`` that returns a replacement or None, for nodes of these ops.
 
+    With ``beside`` only of such that have an operand made by one of those ops: no constants.
     ``when`` is a quick test that most nodes fail: only where it holds is the function called.
     """
 
     def wrap(function: Callable[[Node], Replacement]) -> NodeRule:
         return NodeRule(
             roots,
+            beside,
             when,
             name=function.__name__,
             numerics=numerics,

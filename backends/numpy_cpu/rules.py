@@ -17,7 +17,7 @@ def no_more_gradients(node: Node) -> Tensor:
     return node.inputs[0]
 
 
-@node_rule(Multiply, numerics="reassociating")
+@node_rule(Multiply, numerics="reassociating", beside=(Sigmoid,))
 def slope_of_sigmoid(node: Node) -> Tensor | None:
     """sigmoid(x) * sigmoid(-x) -> y * (1 - y), y = sigmoid(x): half of the exponentials
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import asg
@@ -15,7 +16,7 @@ from asg.ops.elementwise import Add, Multiply, Subtract
 from asg.ops.elementwise_unary import Exp, Negative, Tanh
 from asg.ops.reduce import Sum
 from asg.ops.shape import PermuteDims
-from asg.rewrite.driver import rewrite
+from asg.rewrite.driver import Index, rewrite
 from asg.rewrite.pattern import uniform_value
 from asg.rewrite.rule import Rule, RuleHit, node_rule, rule
 
@@ -202,3 +203,30 @@ def test_rules_can_be_chained_by_results_of_rules() -> None:
     found, log = apply(asg.tanh(asg.input("x", (3,))), tanh_to_exp, exp_to_negative)
     assert found.node.op == Negative()
     assert [hit.rule for hit in log] == ["tanh_to_exp", "exp_to_negative"]
+
+
+def test_rules_are_chosen_by_numbers_same_operands_and_what_stands_beside() -> None:
+    @rule()
+    def times_one(x):  # type: ignore[no-untyped-def]
+        return Multiply()(x, 1.0), x
+
+    @rule()
+    def times_itself(x):  # type: ignore[no-untyped-def]
+        return Multiply()(x, x), lambda: Exp()(x)
+
+    @node_rule(Multiply, beside=(Tanh,))
+    def times_tanh(node: Node) -> None:
+        """Never"""
+
+    index = Index((times_one, times_itself, times_tanh))
+
+    def chosen(value: Tensor) -> list[str]:
+        return [each.name for each in index.of(value.node)]
+
+    x = asg.input("x", (2,))
+    assert chosen(x * 1.0) == chosen(1.0 * x) == ["times_one"]
+    assert chosen(x * np.ones(2, "f4")) == ["times_one"]  # its elements are looked at later
+    assert chosen(x * 3.0) == chosen(x * asg.zeros((2,))) == []
+    assert chosen(x * asg.input("y", (2,))) == []
+    assert chosen(x * x) == ["times_itself"]
+    assert chosen(asg.tanh(x) * 1.0) == ["times_one", "times_tanh"]
