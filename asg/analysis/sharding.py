@@ -2,10 +2,11 @@
 
 Forward through the graph, every value gets a place: the axis along which it is cut when the inputs
 are; "sum" when every shard has a part of a sum; or "whole" when it does not depend on the shard. A
-node whose operands meet across shards (a mean over the batch that is subtracted again, a sort along
-it) ends the part: it and all that follows need joined values, and are left to run once, as they
-are. Random bits are drawn for the whole batch, so that no number depends on how many shards there
-are.
+node whose operands meet across shards (a sort along the batch) ends the part: it and all that
+follows need joined values, and are left to run once, as they are. What needs the total of a sum (a
+mean over the batch that is subtracted again) ends it too, unless shards may meet there; then every
+shard computes from the total what is whole, as far as work on shards follows. Random bits are drawn
+for the whole batch, so that no number depends on how many shards there are.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from asg.core.dim import Dim
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.op import Op
+from asg.core.region import bodies_of
 from asg.core.tensor import Tensor
 from asg.ops.cast import StopGradient
 from asg.ops.elementwise import Add, Subtract
@@ -34,6 +36,9 @@ Places = dict[Tensor, Place]
 
 AFTER = "after"
 """The place of what can only be computed from joined values."""
+
+TOTAL = "total"
+"""Of an operand that is a part of a sum: the shards meet, and all of them get the whole sum."""
 
 _OF_SUMS = (Add, Subtract, Sum)
 _OF_SUMS_INSIDE = (*_OF_SUMS, ExpandDims, Negative, PermuteDims, Reshape, Squeeze, StopGradient)
@@ -56,16 +61,47 @@ Decisions = dict[Node, Decision]
 
 
 def decide(
-    graph: Graph, shards: int, cut: Mapping[Tensor, Place], left: Collection[Node] = ()
+    graph: Graph,
+    shards: int,
+    cut: Mapping[Tensor, Place],
+    left: Collection[Node] = (),
+    meet: bool = False,
 ) -> tuple[Decisions, Places]:
     """The nodes that may run on a shard, in order, when values are cut along the given axes.
 
     Besides, the place of every value that is not whole. The nodes depend on nothing that comes
     after them, and so may be taken out of the graph together. Those in ``left`` run once, before.
+    With ``meet``, shards may wait for each other to add up a sum.
     """
-    walk = _Walk(shards, dict(cut), closed=False)
+    walk = _Walk(shards, dict(cut), closed=False, meet=meet)
     walk.run([node for node in graph.nodes if node not in left])
-    return walk.decisions, walk.places
+    return (_wanted(walk.decisions) if meet else walk.decisions), walk.places
+
+
+def _wanted(decisions: Decisions) -> Decisions:
+    """Less what is the same in all shards and leads to nothing that is not: it can run once."""
+    kept: Decisions = {}
+    read: set[Tensor] = set()
+    for node, decision in reversed(decisions.items()):
+        if not is_repeated(decision) or not read.isdisjoint(node.outputs):
+            kept[node] = decision
+            read.update(node.inputs)
+    return dict(reversed(kept.items()))
+
+
+def is_repeated(decision: Decision) -> bool:
+    """Whether every shard computes the same."""
+    return all(place == WHOLE for place in decision.results)
+
+
+def meetings(decisions: Decisions) -> int:
+    """How many sums the shards add up together."""
+    return len({
+        tensor
+        for node, decision in decisions.items()
+        for tensor, place in zip(node.inputs, decision.operands, strict=True)
+        if place == TOTAL
+    })  # fmt: skip
 
 
 def small_causes(
@@ -142,6 +178,8 @@ class _Walk:
     """One pass over the nodes of a graph, or of a body, which is ``closed``: all or nothing.
 
     Attributes:
+        meet: a node may ask for the total of a sum.
+        repeated: whole values that only exist in the shards.
         wanted: of a body, inputs that are whole and that a node needs cut.
         unmet: of a body, that a node needs a shard of what only exists as a whole; not so any more,
             perhaps, when carries are cut.
@@ -151,7 +189,9 @@ class _Walk:
     shards: int
     places: Places
     closed: bool
+    meet: bool = False
     decisions: Decisions = field(default_factory=dict)
+    repeated: set[Tensor] = field(default_factory=set)
     wanted: dict[Tensor, int] = field(default_factory=dict)
     unmet: bool = False
     failed: bool = False
@@ -159,28 +199,65 @@ class _Walk:
     def run(self, nodes: Sequence[Node]) -> None:
         for node in nodes:
             places = [self.places.get(tensor, WHOLE) for tensor in node.inputs]
-            if all(place == WHOLE for place in places):
+            if all(place == WHOLE for place in places) and self.repeated.isdisjoint(node.inputs):
                 continue
             decision = None if AFTER in places else self._decision(node, places)
             if decision is not None:
-                self.decisions[node] = decision
-                self.places |= dict(zip(node.outputs, decision.results, strict=True))
+                self._note(node, decision)
             elif self.closed:
                 self.failed = True
                 return
             else:
                 self.places |= dict.fromkeys(node.outputs, AFTER)
 
+    def _note(self, node: Node, decision: Decision) -> None:
+        self.decisions[node] = decision
+        for tensor, place in zip(node.outputs, decision.results, strict=True):
+            self.places[tensor] = place
+            if self.meet and place == WHOLE:
+                self.repeated.add(tensor)
+
     def _decision(self, node: Node, places: list[Place]) -> Decision | None:
-        if isinstance(node.op, Scan):
-            decision = _decide_scan(node, node.op, places, self.shards)
-        elif SUM in places:
-            decision = self._of_sums(node, places)
-        else:
-            decision = _decide_by_labels(node, places, self.shards)
+        decision = self._apart(node, places)
+        if self.meet:
+            decision = decision or self._together(node, places)
+            return None if decision and self._cuts_repeated(node, decision) else decision
         if decision is not None and self.closed:
             self._note_cuts(node, places, decision)
         return decision
+
+    def _apart(self, node: Node, places: list[Place]) -> Decision | None:
+        """Shards do not wait for each other."""
+        if all(place == WHOLE for place in places):
+            return None
+        if isinstance(node.op, Scan):
+            return _decide_scan(node, node.op, places, self.shards)
+        if SUM in places:
+            return self._of_sums(node, places)
+        return _decide_by_labels(node, places, self.shards)
+
+    def _together(self, node: Node, places: list[Place]) -> Decision | None:
+        """As if sums were whole; what then depends on no shard is computed in all of them."""
+        whole: list[Place] = [WHOLE if place == SUM else place for place in places]
+        apart = self._apart(node, whole)
+        if apart is None and (bodies_of(node.op) or any(place != WHOLE for place in whole)):
+            return None
+        results = apart.results if apart else (WHOLE,) * len(node.outputs)
+        operands = apart.operands if apart else whole
+        met = tuple(
+            TOTAL if given == SUM and place == WHOLE else place
+            for given, place in zip(places, operands, strict=True)
+        )
+        return Decision(met, results, apart.body if apart else None)
+
+    def _cuts_repeated(self, node: Node, decision: Decision) -> bool:
+        """Whether shards would need pieces of what each has as a whole, other than by repeating."""
+        return any(
+            isinstance(place, int)
+            and (tensor in self.repeated or self.places.get(tensor) == SUM)
+            and not _repeats(tensor, place)
+            for tensor, place in zip(node.inputs, decision.operands, strict=True)
+        )
 
     def _of_sums(self, node: Node, places: list[Place]) -> Decision | None:
         """A linear function of parts of sums is a part of the sum of its values.

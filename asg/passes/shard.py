@@ -1,9 +1,10 @@
 """shard: the part of a step that treats the examples of a batch alike runs on a shard per thread.
 
 Forward, backward and the sums of gradients become the body of one `ShardMap`; what is computed from
-joined values (the optimizer) stays behind it. Numerics: reassociating, since a sum over the batch
-is added up shard by shard; everything else keeps its bits. The number of shards follows from the
-setting ``threads`` and the size of the batch, never from how busy the machine is.
+joined values (the optimizer) stays behind it. Where the total of a sum is needed to go on, as in a
+normalisation over the batch, shards meet (`AllReduceSum`). Numerics: reassociating, since a sum
+over the batch is added up shard by shard; everything else keeps its bits. The number of shards
+follows from the setting ``threads`` and the size of the batch, never from how busy the machine is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from asg.analysis.sharding import (
+    TOTAL,
     Decision,
     Decisions,
     batch_draws,
@@ -20,6 +22,8 @@ from asg.analysis.sharding import (
     cut_leaf,
     decide,
     divides,
+    is_repeated,
+    meetings,
     small_causes,
 )
 from asg.analysis.work import Work, work_of
@@ -34,7 +38,7 @@ from asg.core.tensor import Tensor
 from asg.core.types import Shape, TensorType, take_checks
 from asg.ops.loops import Scan
 from asg.ops.shape import AssumeShape, BroadcastTo, ExpandDims, PermuteDims, Reshape, Squeeze
-from asg.ops.shards import WHOLE, Place, ShardMap
+from asg.ops.shards import WHOLE, AllReduceSum, Place, ShardMap
 from asg.ops.slicing import Select, Slice, Unslice
 from asg.rewrite.rule import RuleHit
 
@@ -47,15 +51,21 @@ Steps shorter than that use few rows, and halves of them are multiplied less eff
 """
 
 LEAST_SHARE = 0.5
-"""How much of all work the part must hold; else threads inside of single ops gain more.
-
-A normalisation over the batch in the first layer, for one, leaves little before it.
-"""
+"""How much of all work the part must hold; else threads inside of single ops gain more."""
 
 LEAST_SECONDS_OF_CALL = 25e-6
 """Estimated time of a call of a kernel on a shard: threads that make short ones block each other.
 
 The interpreter lock is let go inside of kernels only, and changes hands at every call.
+"""
+
+SECONDS_OF_MEETING = 1e-4
+"""What it costs to meet: the slower shard is waited for, and the threads are handed work anew."""
+
+MOST_SECONDS_OF_CALL = 0.75e-3
+"""Estimated time of a call of a kernel on the whole batch up to which shards gain from meeting.
+
+Threads that share a longer one do so as well, and multiply whole batches more efficiently.
 """
 
 MOST_SHARE_BEFORE = 0.01
@@ -66,14 +76,16 @@ _VIEWS = (BroadcastTo, ExpandDims, PermuteDims, Reshape, Select, Slice, Squeeze)
 
 
 class Least(NamedTuple):
-    """Seconds of work, its share of all work, and seconds of a call of a kernel on a shard."""
+    """Seconds of work, its share of all work, seconds of a call of a kernel on a shard, and those
+    that a meeting has to save."""
 
     seconds: float = LEAST_SECONDS
     share: float = LEAST_SHARE
     seconds_of_call: float = LEAST_SECONDS_OF_CALL
+    seconds_of_meeting: float = SECONDS_OF_MEETING
 
 
-WORTH_IT, ANY_WORK = Least(), Least(0.0, 0.0, 0.0)
+WORTH_IT, ANY_WORK = Least(), Least(0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -93,21 +105,27 @@ class Shard:
         """The graph with one `ShardMap`, or as it is."""
         inputs = batch_inputs(graph)
         shards = _most_shards(inputs)
-        if shards < 2:
+        everything = work_of(graph.nodes)
+        if shards < 2 or everything.seconds < self.least.seconds:
             return graph
         draws = batch_draws(graph, inputs[0].shape[0])
         for cut in dict.fromkeys([(*inputs, *draws), inputs]):
-            decisions = self._decided(graph, shards, cut)
-            if self._pays(work_of(decisions), work_of(graph.nodes), shards):
+            apart, together = (
+                self._decided(graph, shards, cut, meet, everything) for meet in (False, True)
+            )
+            decisions = together if self._meeting_pays(together, apart, shards) else apart
+            if self._pays(work_of(decisions), everything, shards):
                 return _sharded(graph, decisions, shards)
         return graph
 
-    def _decided(self, graph: Graph, shards: int, cut: Tensors) -> Decisions:
+    def _decided(
+        self, graph: Graph, shards: int, cut: Tensors, meet: bool, everything: Work
+    ) -> Decisions:
         places = dict.fromkeys(cut, 0)
-        decisions, found = decide(graph, shards, places)
-        most = self.most_share_before * work_of(graph.nodes).seconds
+        decisions, found = decide(graph, shards, places, meet=meet)
+        most = self.most_share_before * everything.seconds
         left = small_causes(graph, decisions, found, most)
-        return decide(graph, shards, places, left)[0] if left else decisions
+        return decide(graph, shards, places, left, meet)[0] if left else decisions
 
     def _pays(self, part: Work, everything: Work, shards: int) -> bool:
         wanted = (
@@ -116,6 +134,13 @@ class Shard:
             self.least.seconds_of_call * part.calls * shards,
         )
         return part.calls > 0 and part.seconds >= max(wanted)
+
+    def _meeting_pays(self, together: Decisions, apart: Decisions, shards: int) -> bool:
+        cut = [node for node, decision in together.items() if not is_repeated(decision)]
+        part = work_of(cut)
+        gained = (part.seconds - work_of(apart).seconds) * (1.0 - 1.0 / shards)
+        short = part.seconds <= MOST_SECONDS_OF_CALL * part.calls
+        return short and gained > self.least.seconds_of_meeting * meetings(together)
 
 
 def _most_shards(inputs: Tensors) -> int:
@@ -168,6 +193,7 @@ class _Part:
         self.shards, self.closed = shards, closed
         self.local: dict[Tensor, Tensor] = {}
         self.leaves: dict[tuple[Tensor, Place], Tensor] = {}
+        self._totals: dict[Tensor, Tensor] = {}
         self._views: dict[Tensor, Tensor] = {}
 
     def add(self, node: Node, decision: Decision) -> None:
@@ -186,12 +212,19 @@ class _Part:
 
     def operand(self, tensor: Tensor, place: Place) -> Tensor:
         """What the body reads for a value: a copied one, a leaf, or an input of its own."""
+        if place == TOTAL:
+            return self._total(tensor)
         found = self.local.get(tensor)
-        if found is not None:
+        if found is not None and found.type == self.shard_of(tensor.type, place):
             return found
         if isinstance(place, int):
             return self._cut(tensor, place)
         return self._whole(tensor)
+
+    def _total(self, tensor: Tensor) -> Tensor:
+        if tensor not in self._totals:
+            self._totals[tensor] = AllReduceSum(self.shards)(self.local[tensor])
+        return self._totals[tensor]
 
     def _cut(self, tensor: Tensor, axis: int) -> Tensor:
         op: Any = tensor.node.op
@@ -199,8 +232,10 @@ class _Part:
             leaf: Tensor = replace(op, shape=self._cut_shape(tensor.type, axis))()
             return leaf
         if isinstance(op, BroadcastTo) and _is_new(tensor, axis):
-            source = self._whole(tensor.node.inputs[0])
-            return BroadcastTo(self._cut_shape(tensor.type, axis))(source)
+            (source,) = tensor.node.inputs
+            known = self._totals.get(source, self.local.get(source))
+            whole = self._whole(source) if known is None else known
+            return BroadcastTo(self._cut_shape(tensor.type, axis))(whole)
         return self.leaf(tensor, axis)
 
     def _whole(self, tensor: Tensor) -> Tensor:

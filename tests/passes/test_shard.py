@@ -13,7 +13,7 @@ import asg
 import asg.testing.samples
 from asg import nn, optim
 from asg.analysis.axes import RULES, axes_of
-from asg.analysis.sharding import decide
+from asg.analysis.sharding import batch_inputs, decide, is_repeated
 from asg.analysis.work import work_of
 from asg.compiler.loader import load_backend
 from asg.core.graph import Graph
@@ -29,6 +29,7 @@ from tests.fuzz.properties import Case
 
 Array = np.ndarray[Any, Any]
 NUMPY = load_backend("numpy")
+ALONE = ANY_WORK._replace(seconds_of_meeting=1.0)  # shards never wait for each other
 
 
 def sharded(graph: Graph, threads: int = 2, least: Least = ANY_WORK) -> Graph:
@@ -117,6 +118,15 @@ def convolutional() -> nn.Module:
     )  # fmt: skip
 
 
+def normalised() -> nn.Module:
+    """Statistics of the batch in several dimensions, with dropout behind."""
+    return nn.Sequential(
+        nn.Conv2d(2, 3, 3, padding=1, dtype="float64"), nn.BatchNorm2d(3, dtype="float64"),
+        nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(48, 5, dtype="float64"),
+        nn.BatchNorm1d(5, dtype="float64"), nn.Dropout(0.25), nn.Linear(5, 4, dtype="float64"),
+    )  # fmt: skip
+
+
 def sequence_loss(logits: Any, labels: Any) -> Any:
     return asg.cross_entropy(logits, labels, axis=-1)
 
@@ -124,6 +134,7 @@ def sequence_loss(logits: Any, labels: Any) -> Any:
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], Any, Callable[..., Any]]] = {
     "perceptron": (perceptron, (6,), "float64", asg.cross_entropy),
     "convolutional": (convolutional, (2, 8, 8), "float64", asg.cross_entropy),
+    "normalised": (normalised, (2, 8, 8), "float64", asg.cross_entropy),
     "attention": (Attention, (5,), "int32", sequence_loss),
     "recurrent": (Recurrent, (5,), "int32", sequence_loss),
 }
@@ -203,8 +214,8 @@ def test_what_everything_waits_for_is_computed_before(loss: str) -> None:
     graph = step(x=(("batch", 6), "float64"), y=(("batch",), "int32"))
     whole = specialised(graph, feeds)
     with asg.configure(threads=2):
-        late = Shard(ANY_WORK, most_share_before=0.0)(whole, [])
-        early = verify(Shard(ANY_WORK, most_share_before=0.2)(whole, []))
+        late = Shard(ALONE, most_share_before=0.0)(whole, [])
+        early = verify(Shard(ALONE, most_share_before=0.2)(whole, []))
     assert set(maps(early)[0].result_places) == {"sum"} != set(maps(late)[0].result_places)
     for part in (late, early):
         compare(whole, part, inputs_of(whole, feeds))
@@ -213,11 +224,11 @@ def test_what_everything_waits_for_is_computed_before(loss: str) -> None:
 # -- what stays whole -----------------------------------------------------------------------------
 
 
-def places(function: Callable[..., Tensor], *shapes: tuple[int, ...]) -> Any:
-    """Where the result of a function lies when its first argument is cut along axis 0."""
-    leaves = [asg.input(f"x{i}", shape, "float64") for i, shape in enumerate(shapes)]
-    graph = lower(Graph(y=function(*leaves)), NUMPY)
-    _, found = decide(graph, 2, {leaves[0]: 0})
+def places(function: Callable[..., Tensor], shape: tuple[int, ...], meet: bool = False) -> Any:
+    """Where the result of a function lies when its argument is cut along axis 0."""
+    x = asg.input("x", shape, "float64")
+    graph = lower(Graph(y=function(x)), NUMPY)
+    _, found = decide(graph, 2, {x: 0}, meet=meet)
     return found.get(graph.outputs[0], "whole")
 
 
@@ -250,6 +261,50 @@ COUPLED: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("name", COUPLED)
 def test_what_couples_examples_is_left_whole(name: str) -> None:
     assert places(COUPLED[name], (8, 3)) == "after"
+
+
+MET = {"batch mean": 0, "batch norm": 0, "norm": 0, "square of a sum": "whole",
+       "sum and a constant": "whole"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COUPLED)
+def test_shards_that_may_meet_go_on_from_totals_of_sums(name: str) -> None:
+    """Not from anything else that couples examples."""
+    assert places(COUPLED[name], (8, 3), meet=True) == MET.get(name, "after")
+
+
+def test_what_only_needs_totals_is_not_computed_in_every_shard() -> None:
+    """The optimizer, and the running statistics: only what work on shards waits for."""
+    whole, _ = network("normalised")
+    (op,) = maps(sharded(whole))
+    assert [n.op.name for n in op.body.nodes].count("all_reduce_sum") == 8  # 2 forward, 2 backward
+    assert set(op.result_places) == {"sum", "whole"}  # statistics of the batch are kept
+    decisions, _ = decide(whole, 2, dict.fromkeys(batch_inputs(whole), 0), meet=True)
+    repeated = [node for node, decision in decisions.items() if is_repeated(decision)]
+    assert 0 < len(repeated) < 0.5 * len(decisions)
+    assert max(node.output.type.size for node in repeated) == 5  # as many as there are channels
+    alone = maps(sharded(whole, least=ALONE))
+    assert len(alone[0].body.nodes) < 0.2 * len(op.body.nodes)
+
+
+def test_two_gradients_of_a_step_are_on_shards() -> None:
+    """The second is taken where the first one points to, which is the same for all shards."""
+    step = asg.train_step(perceptron(), loss=asg.cross_entropy, optimizer=optim.sam(optim.sgd(0.1)))
+    drawn = np.random.default_rng(0)
+    feeds = {"x": drawn.normal(size=(12, 6)), "y": drawn.integers(0, 4, 12).astype("int32")}
+    whole = specialised(step(x=(("batch", 6), "float64"), y=(("batch",), "int32")), feeds)
+    (op,) = maps(sharded(whole))
+    names = [node.op.name for node in op.body.nodes]
+    assert names.count("cross_entropy_and_slope") + names.count("cross_entropy") >= 2
+    compare(whole, sharded(whole, 3), inputs_of(whole, feeds))
+
+
+def test_meeting_has_to_save_more_than_it_costs() -> None:
+    whole, _ = network("normalised")
+    saved = work_of(whole.nodes).seconds / 2
+    dear = ANY_WORK._replace(seconds_of_meeting=saved)
+    (op,) = maps(sharded(whole, least=dear))
+    assert "all_reduce_sum" not in {node.op.name for node in op.body.nodes}
 
 
 UNCOUPLED: dict[str, tuple[Callable[..., Tensor], Any]] = {

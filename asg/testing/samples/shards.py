@@ -8,8 +8,8 @@ from asg.core.dtype import float64
 from asg.core.region import Body, body_input
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType
-from asg.ops.elementwise_unary import tanh
-from asg.ops.shards import SUM, WHOLE, Place, ShardMap
+from asg.ops.elementwise_unary import sqrt, tanh
+from asg.ops.shards import SUM, WHOLE, AllReduceSum, Place, ShardMap
 from asg.testing.sample import Array, Sample, register_samples
 
 
@@ -34,6 +34,20 @@ def _layer_oracle(x: Array, w: Array) -> tuple[Array, Array, Array]:
     return y, y.sum(0), w.max()
 
 
+def _standardised(shards: int) -> ShardMap:
+    """Columns less their mean, by their root mean square: two meetings, and a whole result."""
+    x = _leaf("x", 6 // shards, 3)
+    add = AllReduceSum(shards)
+    centred = x - add(x.sum(0)) / 6.0
+    square = add((centred * centred).sum(0)) / 6.0
+    body = Body.of([x], [centred / sqrt(square), square], ["y", "square"])
+    return ShardMap(body, shards, (0,), (0, WHOLE))
+
+
+def _standardised_oracle(x: Array) -> tuple[Array, Array]:
+    return (x - x.mean(0)) / x.std(0), x.var(0)
+
+
 def _columns(place: Place) -> ShardMap:
     """Cut along the last axis, joined along another one or added."""
     x = _leaf("x", 2, 2)
@@ -46,6 +60,11 @@ register_samples(
                label="a layer"),
         Sample(_layer(1, 4), (_numbers(4, 3), _numbers(3, 2)), _layer_oracle, None,
                label="one shard"),
+        Sample(_standardised(3), (_numbers(6, 3),), _standardised_oracle, None, label="meetings"),
+        Sample(_standardised(1), (_numbers(6, 3),), _standardised_oracle, None,
+               label="meetings of one"),
+        Sample(AllReduceSum(3), (_numbers(2, 3),), lambda x: 3.0 * x, (("n", 3),)),
+        Sample(AllReduceSum(2), (np.arange(4),), lambda x: 2 * x, None, label="integers"),
         Sample(_columns(0), (_numbers(2, 6),), lambda x: (x * x).T, None, label="columns"),
         Sample(_columns(SUM), (_numbers(2, 6),),
                lambda x: (x * x).T.reshape(3, 2, 2).sum(0), None, label="a sum of columns"),

@@ -1,7 +1,9 @@
 """Shards on a team of threads: one program each, with BLAS on the thread that calls it.
 
 Pieces are read where the operands lie and results written where they belong, as far as these are
-contiguous there; what shards have to themselves is planned as scratch memory of the op.
+contiguous there; what shards have to themselves is planned as scratch memory of the op. Between two
+meetings (`AllReduceSum`) the shards run at the same time; the thread that calls adds up what they
+bring.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from asg.ops.shards import SUM, Place
 from ..bind import bind_plan, complete_plan, nested_memory, only_planning
 from ..kernel import Array, Call, Scratch, kernel
 from ..plan import OUTSIDE, Plan
-from ..share import ShardCalls, Share
+from ..share import ShardCalls, Share, is_meeting
 from ..threads import on_one_thread
 
 
@@ -46,7 +48,33 @@ def _shards(
                 added.append((np.add, (y, targets[-1], y)))
         arena = nested_memory(plan, scratch)
         parts.append(_part(plan, lies, given, targets, arena))
-    return [(Share(parts), ()), *added]
+    return [(Share(parts, _meetings(parts)), ()), *added]
+
+
+@kernel(ops.AllReduceSum, inplace=True, wants_scratch=False)
+def all_reduce_sum(
+    op: ops.AllReduceSum, inputs: list[Array], outputs: list[Array], scratch: Scratch
+) -> list[Call]:
+    """By itself; in the body of a `ShardMap` the shards' `_meetings` stand for it."""
+    return [(np.multiply, (inputs[0], op.shards, outputs[0]))]
+
+
+def _meetings(parts: Sequence[ShardCalls]) -> list[list[Call]]:
+    """The sums of each meeting: into the total of the first shard, from there to the others'."""
+    return [
+        _all_reduced([part.program.arrays[node.inputs[0]] for part in parts],
+                     [part.program.arrays[node.output] for part in parts])
+        for node, _ in parts[0].program.steps
+        if is_meeting(node)
+    ]  # fmt: skip
+
+
+def _all_reduced(given: Sequence[Array], totals: Sequence[Array]) -> list[Call]:
+    """Each total may be over what its shard gave."""
+    first, *others = totals
+    start: Call = (np.add, (*given[:2], first)) if others else (np.copyto, (first, *given))
+    added: list[Call] = [(np.add, (first, each, first)) for each in given[2:]]
+    return [start, *added, *[(np.copyto, (each, first)) for each in others]]
 
 
 def _piece(op: ops.ShardMap, array: Array, place: Place, shard: int) -> Array:

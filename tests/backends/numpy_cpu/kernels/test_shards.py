@@ -20,7 +20,7 @@ from asg.core.region import Body, body_input
 from asg.core.registry import OPS
 from asg.core.tensor import Tensor
 from asg.core.types import TensorType
-from asg.ops.shards import SUM, WHOLE, ShardMap
+from asg.ops.shards import SUM, WHOLE, AllReduceSum, ShardMap
 from asg.passes.shard import ANY_WORK, Shard
 
 
@@ -210,3 +210,62 @@ def test_times_are_told_of_the_nodes_in_shards() -> None:
     assert "shards" in program.explain()
     for one, other in zip(program(inputs), NumpyExecutable(graph)(inputs), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+# -- meetings -------------------------------------------------------------------------------------
+
+
+def centred(rows: int = 12) -> tuple[Graph, list[Any]]:
+    """Rows less their mean, then divided by the root of the sum of squares: two meetings."""
+    x = asg.input("x", (rows, 30), "float64")
+    y = x - asg.sum(x, 0) * (1.0 / rows)
+    return Graph(y=y / asg.sqrt(asg.sum(y * y))), [np.random.default_rng(0).normal(size=(rows, 30))]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+def test_shards_meet_on_any_number_of_threads(threads: int) -> None:
+    """Also when there are fewer threads than shards: a round ends before the next begins."""
+    graph, inputs = centred()
+    y = inputs[0] - inputs[0].mean(0)
+    for shards_made in (2, 3, 4):
+        with asg.configure(threads=shards_made):
+            part = Shard(ANY_WORK)(graph, [])
+        (op,) = [node.op for node in part.nodes if isinstance(node.op, ShardMap)]
+        assert [n.op.name for n in op.body.nodes].count("all_reduce_sum") == 2
+        with asg.configure(threads=threads):
+            program = NumpyExecutable(part)
+            found = [program(inputs)[0] for _ in range(3)]
+        np.testing.assert_allclose(found[0], y / np.sqrt((y * y).sum()), 1e-13)
+        assert all(np.array_equal(each, found[0]) for each in found)
+
+
+def test_an_error_after_a_meeting_ends_the_step_and_not_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def bind(op: Any, inputs: Any, outputs: Any, scratch: Any) -> Any:
+        return [(_refuse_negative, (inputs[0], outputs[0]))]
+
+    monkeypatch.setitem(table.KERNELS, OPS["tan"], table.Kernel(bind))
+    x = asg.input("x", (4, 3), "float64")
+    y = asg.tan(x - asg.sum(x, 0) * 0.25) * asg.sum(x)
+    program = NumpyExecutable(Shard(ANY_WORK)(Graph(y=y), []))
+    with pytest.raises(ValueError, match="a negative number") as caught:
+        program([np.arange(12.0).reshape(4, 3)])
+    assert "while running tan" in caught.value.__notes__[0]
+    np.testing.assert_array_equal(program([np.ones((4, 3))])[0], np.zeros((4, 3)))
+
+
+def test_times_of_meetings_are_told() -> None:
+    graph, inputs = centred()
+    part = Shard(ANY_WORK)(graph, [])
+    timed = NumpyExecutable(part).time_nodes(inputs, steps=2)
+    assert [node.op.name for node, seconds in timed if seconds > 0].count("all_reduce_sum") == 2
+
+
+def test_a_meeting_is_one_of_all_shards() -> None:
+    x, rows = leaf("x", 3), asg.zeros((6,), "float64")
+    with pytest.raises(asg.AsgError, match=r"all_reduce_sum of 3 shards.* over 2 shards"):
+        ShardMap(Body.of([x], [AllReduceSum(3)(x)], ["y"]), 2, (0,), (0,))(rows)
+    (last, _) = asg.scan(lambda c, e: (c + AllReduceSum(2)(e), c), asg.zeros((), "float64"), x)
+    with pytest.raises(asg.AsgError, match="all_reduce_sum in a loop"):
+        ShardMap(Body.of([x], [last], ["y"]), 2, (0,), (SUM,))(rows)
