@@ -59,6 +59,9 @@ LEAST_SECONDS_OF_CALL = 25e-6
 The interpreter lock is let go inside of kernels only, and changes hands at every call.
 """
 
+NEARLY_ALL = 0.95
+"""How much of all work is left to gain too little from by meetings."""
+
 SECONDS_OF_MEETING = 1e-4
 """What it costs to meet: the slower shard is waited for, and the threads are handed work anew."""
 
@@ -110,16 +113,21 @@ class Shard:
             return graph
         draws = batch_draws(graph, inputs[0].shape[0])
         for cut in dict.fromkeys([(*inputs, *draws), inputs]):
-            apart, together = (
-                self._decided(graph, shards, cut, meet, everything) for meet in (False, True)
-            )
-            decisions = together if self._meeting_pays(together, apart, shards) else apart
+            decisions = self._decided(graph, shards, cut, everything)
             if self._pays(work_of(decisions), everything, shards):
                 return _sharded(graph, decisions, shards)
         return graph
 
-    def _decided(
-        self, graph: Graph, shards: int, cut: Tensors, meet: bool, everything: Work
+    def _decided(self, graph: Graph, shards: int, cut: Tensors, everything: Work) -> Decisions:
+        """Shards meet only where that pays."""
+        apart = self._decided_with(graph, shards, cut, everything, meet=False)
+        if work_of(apart).seconds > NEARLY_ALL * everything.seconds:
+            return apart
+        together = self._decided_with(graph, shards, cut, everything, meet=True)
+        return together if self._meeting_pays(together, apart, shards) else apart
+
+    def _decided_with(
+        self, graph: Graph, shards: int, cut: Tensors, everything: Work, meet: bool
     ) -> Decisions:
         places = dict.fromkeys(cut, 0)
         decisions, found = decide(graph, shards, places, meet=meet)
