@@ -155,6 +155,10 @@ class Graph:
                 users.setdefault(tensor, []).append((node, position))
         return users
 
+    def forget_users(self) -> None:
+        """Give back the memory of `users`, which are found again when they are asked for."""
+        self.__dict__.pop("users", None)
+
     @cached_property
     def results(self) -> dict[str, Tensor]:
         """The outputs that are not next values of states, by name."""

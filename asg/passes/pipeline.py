@@ -158,6 +158,8 @@ def run_pipeline(
                 verify(result, stage=f"pass {step.name!r}")
             if after_each is not None:
                 after_each(PassRecord(step.name, graph, result, seconds, tuple(log)))
+            if result is not graph:
+                graph.forget_users()
             graph = result
     return graph
 
