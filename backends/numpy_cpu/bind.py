@@ -85,7 +85,7 @@ class Program:
         arrays |= {t: layouts[t].over(outside[layouts[t].owner], 0) for t in moved}
         steps = [
             (node, calls if moved.isdisjoint((*node.inputs, *node.outputs)) else
-             _bound(self.plan, node, arrays, self.arena))
+             bound_node(self.plan, node, arrays, self.arena))
             for node, calls in self.steps
         ]  # fmt: skip
         finish = _finish(self.plan, arrays, self.arena)
@@ -132,7 +132,7 @@ def bound_steps(
     plan: Plan, arrays: Mapping[Tensor, Array], arena: Array
 ) -> list[tuple[Node, list[Call]]]:
     """The calls of every node that is computed, over these arrays and scratch in the arena."""
-    return [(node, _bound(plan, node, arrays, arena)) for node in plan.kernels]
+    return [(node, bound_node(plan, node, arrays, arena)) for node in plan.kernels]
 
 
 def plan_only(graph: Graph) -> Plan:
@@ -150,7 +150,7 @@ def plan_only(graph: Graph) -> Plan:
             if bodies_of(node.op) and not entry.wants_scratch:  # else bound for that already
                 near = (*node.inputs, *node.outputs)
                 arrays = {tensor: _array_of(plan, tensor, memories, {}) for tensor in near}
-                _bound(plan, node, arrays, arena)
+                bound_node(plan, node, arrays, arena)
     finally:
         _only_planned.reset(token)
     return plan
@@ -234,7 +234,8 @@ def _array_of(
     return layout.over(memory, storage.offset)
 
 
-def _bound(plan: Plan, node: Node, arrays: Mapping[Tensor, Array], arena: Array) -> list[Call]:
+def bound_node(plan: Plan, node: Node, arrays: Mapping[Tensor, Array], arena: Array) -> list[Call]:
+    """The calls of a node over these arrays."""
     scratch = _ReservedScratch(arena, plan.scratch.get(node, ()))
     with _inside(plan, node):
         return _calls(node, plan.kernels[node], arrays, scratch)

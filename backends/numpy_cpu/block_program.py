@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -18,8 +18,8 @@ from asg.core.types import TensorType
 from asg.ops.leaf import Constant
 from asg.ops.reduce import Reduction
 
-from .bind import bound_steps, complete_plan
-from .kernel import VIEWS, Array, Call
+from .bind import complete_plan
+from .kernel import VIEWS, Array
 from .plan import ARENA, Plan
 
 Axes = tuple[int, ...]
@@ -46,19 +46,6 @@ class BlockProgram:
         }
         constants = {t: each.constant for t, each in layouts.items() if each.constant is not None}
         return inside | constants
-
-    def calls(
-        self,
-        between: dict[Tensor, Array],
-        arena: Array,
-        inputs: Sequence[Array],
-        outputs: Sequence[Array],
-    ) -> list[Call]:
-        """The calls for one block."""
-        arrays = dict(between)
-        arrays.update(zip(self.inputs, inputs, strict=True))
-        arrays.update(zip(self.outputs, outputs, strict=True))
-        return [call for _, calls in bound_steps(self.plan, arrays, arena) for call in calls]
 
 
 @lru_cache(maxsize=256)  # the layers of a network repeat a few bodies

@@ -20,6 +20,7 @@ from asg.ops.leaf import Constant, Full
 from asg.ops.reduce import Max, Min, Reduction, Sum
 
 from ..bind import is_only_asked
+from ..block_calls import BlockCalls
 from ..block_program import BlockProgram, block_program
 from ..blocks import Index, Part, Spread, common_axes, cut
 from ..kernel import KERNELS, VIEWS, Array, Call, Pairs, Scratch, kernel, static_shape
@@ -149,16 +150,17 @@ class _Work:
         return parts[0] if len(parts) == 1 else [(TEAM.run, (parts,))]
 
     def _part(self, indices: Sequence[Index], scratch: Scratch) -> list[Call]:
-        programs = [self._program(index) for index in indices]
-        arena = scratch((max(each.plan.arena_bytes for each in programs) + 1,), np.uint8)
+        known: dict[tuple[int, ...], BlockProgram] = {}
+        programs = [self._program(index, known) for index in indices]
+        arena = scratch((max(each.plan.arena_bytes for each in known.values()) + 1,), np.uint8)
         if is_only_asked(scratch):
             return []
-        between = {program: program.between(arena) for program in set(programs)}
+        blocks = {program: BlockCalls(program, arena) for program in known.values()}
         calls: list[Call] = []
         for program, index in zip(programs, indices, strict=True):
             inputs = [x.part(index) if isinstance(x, Spread) else x for x in self.inputs]
             outputs = [self._target(place, index) for place in range(len(self.outputs))]
-            calls += program.calls(between[program], arena, inputs, outputs)
+            calls += blocks[program].of(inputs, outputs)
         return calls
 
     def _target(self, place: int, index: Index) -> Array:
@@ -166,12 +168,14 @@ class _Work:
             return self.reduced[place].part(index)
         return self.outputs[place].part(index)
 
-    def _program(self, index: Index) -> BlockProgram:
-        first = sum(isinstance(part, int) for part in index)
-        shape = tuple(part.stop - part.start for part in index if isinstance(part, slice))
-        return block_program(
-            self.body, shape, tuple(each.axes(first) for each in self.reduced.values())
-        )
+    def _program(self, index: Index, known: dict[tuple[int, ...], BlockProgram]) -> BlockProgram:
+        """That of a block, by the shape, among or put among those that are ``known``."""
+        shape = tuple([part.stop - part.start for part in index if isinstance(part, slice)])
+        if shape not in known:
+            first = len(index) - len(shape)
+            reduced = tuple(each.axes(first) for each in self.reduced.values())
+            known[shape] = block_program(self.body, shape, reduced)
+        return known[shape]
 
 
 def _parts(sizes: tuple[int, ...], itemsize: int) -> list[list[Index]]:
