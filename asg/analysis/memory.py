@@ -8,9 +8,9 @@ is the lower bound: the largest sum of sizes that exist at one moment.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -187,9 +187,12 @@ def place_blocks(blocks: Sequence[Block]) -> Placement:
     rounded = [Block(aligned(block.nbytes), block.life) for block in blocks]
     by_time = _placed_by_time(rounded)
     bound = peak_live_bytes(rounded)
-    if len(blocks) > _BY_WEIGHT_LIMIT or by_time.nbytes == bound:
+    if by_time.nbytes == bound:
         return by_time
-    best, peak = by_time, peak_moment(rounded)
+    peak = peak_moment(rounded)
+    best = min(by_time, _placed_around(rounded, peak), key=lambda each: each.nbytes)
+    if len(blocks) > _BY_WEIGHT_LIMIT or best.nbytes == bound:
+        return best
     for weight in _WEIGHTS:
         placement = _placed_by_weight(rounded, [weight(block, peak) for block in rounded], bound)
         best = min(best, placement, key=lambda each: each.nbytes)
@@ -311,16 +314,51 @@ class _FreeList:
 
 
 def _placed_by_time(blocks: Sequence[Block]) -> Placement:
-    order = sorted(range(len(blocks)), key=lambda i: (blocks[i].life.first, -blocks[i].nbytes))
-    free = _FreeList()
-    ending: list[tuple[int, int, int]] = []  # (last, offset, end), a heap
     offsets = [0] * len(blocks)
-    for index in order:
-        nbytes, life = blocks[index]
+    top = _run(blocks, [block.life for block in blocks], [], range(len(blocks)), offsets)
+    return Placement(tuple(offsets), top)
+
+
+def _placed_around(blocks: Sequence[Block], moment: int) -> Placement:
+    """What exists at a moment side by side, what lasts longest lowest; then both ways from there.
+
+    The way back is the way on, with time turned round: what was made last is placed first.
+    """
+    lives = [block.life for block in blocks]
+    turned = [Lifetime(-life.last, -life.first) for life in lives]
+    standing = [i for i, life in enumerate(lives) if life.includes(moment)]
+    standing.sort(key=lambda i: -_lasting(blocks[i]))
+    offsets = [0] * len(blocks)
+    top = 0
+    for index in standing:
+        offsets[index] = top
+        top += blocks[index].nbytes
+    later = [i for i, life in enumerate(lives) if life.first > moment]
+    earlier = [i for i, life in enumerate(lives) if life.last < moment]
+    above = _run(blocks, lives, standing, later, offsets)
+    below = _run(blocks, turned, standing, earlier, offsets)
+    return Placement(tuple(offsets), max(top, above, below))
+
+
+def _run(
+    blocks: Sequence[Block],
+    lives: Sequence[Lifetime],
+    standing: Sequence[int],
+    coming: Iterable[int],
+    offsets: list[int],
+) -> int:
+    """Place the blocks that come, by time, where others have gone; the end of the highest one."""
+    free = _FreeList()
+    free.top = sum(blocks[i].nbytes for i in standing)
+    ending = [(lives[i].last, offsets[i], offsets[i] + blocks[i].nbytes) for i in standing]
+    ending = [each for each in ending if each[1] < each[2]]
+    heapify(ending)
+    for index in sorted(coming, key=lambda i: (lives[i].first, -blocks[i].nbytes)):
+        nbytes, life = blocks[index].nbytes, lives[index]
         while ending and ending[0][0] < life.first:
             _, start, end = heappop(ending)
             free.give(start, end)
         if nbytes:
             offsets[index] = free.take(nbytes)
             heappush(ending, (life.last, offsets[index], offsets[index] + nbytes))
-    return Placement(tuple(offsets), free.top)
+    return free.top

@@ -13,8 +13,11 @@ from asg.analysis.memory import (
     ALIGNMENT,
     Block,
     Placement,
+    _placed_around,
+    _placed_by_time,
     aligned,
     peak_live_bytes,
+    peak_moment,
     place_blocks,
 )
 
@@ -55,6 +58,12 @@ def test_blocks_that_live_together_do_not_overlap(blocks: list[Block]) -> None:
     assert placement.nbytes >= rounded_peak(blocks)
 
 
+@given(BLOCKS, st.integers(-2, 42))
+def test_whatever_moment_placing_starts_from(blocks: list[Block], moment: int) -> None:
+    rounded = [Block(aligned(nbytes), life) for nbytes, life in blocks]
+    assert_sound(rounded, _placed_around(rounded, moment))
+
+
 @given(BLOCKS)
 def test_the_peak_is_the_largest_sum_over_moments(blocks: list[Block]) -> None:
     moments = range(-1, 45)
@@ -81,6 +90,19 @@ def test_a_training_step_is_placed_at_the_bound() -> None:
     backward = [block(4096 + 64 * (2 * depth - t), t, t + 1) for t in range(depth + 1, 2 * depth)]
     blocks = forward + backward
     assert place_blocks(blocks).nbytes <= 1.02 * rounded_peak(blocks)
+
+
+def test_a_deep_step_is_placed_from_its_most_crowded_moment_without_a_gap() -> None:
+    depth = 400  # more blocks than are placed by weight
+    stack = [block(64 * (1 + i % 3), 2 * i, 4 * depth - 2 * i) for i in range(depth)]
+    passing = [block(64 * (2 + t % 5), t, t + 2) for t in range(4 * depth)]
+    blocks = stack + passing
+    bound = peak_live_bytes(blocks)
+    assert _placed_by_time(blocks).nbytes > bound
+    assert _placed_around(blocks, peak_moment(blocks)).nbytes == bound
+    placement = place_blocks(blocks)
+    assert placement.nbytes == bound
+    assert_sound(blocks, placement)
 
 
 def test_memory_is_used_again() -> None:
