@@ -35,7 +35,7 @@ NAMES = (*workload_names(), *PROGRAMS)
 MEASURED = ("mlp", "lenet", "cnn", "gpt_unclipped", "lstm", "elemwise", "deep100", *PROGRAMS)
 """Whose steps are timed on NumPy."""
 
-ON_JAX = ("transformer", "densities", "chain", "channels", "recurrent", "general")
+ON_JAX = ("transformer", "densities", "chain", "channels", "recurrent", "general", "deep100")
 """Those that are compiled by XLA once for every pass; it has rules of its own."""
 
 SECONDS = 0.12

@@ -268,7 +268,7 @@ class Executable:
         program = self.build(tuple(array.shape for array in arrays))
         from asg.compiler.profile import measure  # not needed by `import asg`
 
-        return measure(program, arrays, steps, {}, self.backend.name)
+        return measure(program, arrays, steps, self.signature, self.backend.name)
 
     def export(self, path: str | PathLike[str] | None = None, /, **sizes: int) -> Any:
         """The program as StableHLO, for JAX without asg's graph; only of the backend jax.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -12,8 +12,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asg.compiler import profile_text
-from asg.compiler.backend import TimingProgram
+from asg.compiler.backend import TimingProgram, ordered_slots
 from asg.compiler.plan import OpWork, work_of
+from asg.compiler.signature import Signature
+from asg.compiler.step import step_of
 from asg.core.errors import OperandError
 from asg.core.graph import Graph
 from asg.core.node import Node
@@ -154,7 +156,7 @@ def _sums(ops: Iterable[OpTime], key: Callable[[Node], str]) -> dict[str, float]
 
 
 def measure(
-    program: Program, inputs: Sequence[Any], steps: int, next_state: Mapping[int, int], backend: str
+    program: Program, inputs: Sequence[Any], steps: int, signature: Signature, backend: str
 ) -> Profile:
     """The profile of a backend's program.
 
@@ -162,7 +164,7 @@ def measure(
         program: what the backend compiled.
         inputs: arrays in the order of its graph; those of variables are copies it may use up.
         steps: how many are timed, after one that is not.
-        next_state: for each input that is a variable with a next value, the output that is it.
+        signature: which of the inputs are variables.
         backend: its name.
 
     Raises:
@@ -173,7 +175,7 @@ def measure(
     if not isinstance(program, TimingProgram):
         raise OperandError(f"backend {backend!r} cannot tell how long the nodes of a step take")
     times = program.time_nodes(inputs, steps)
-    whole = tuple(_whole_steps(program, list(inputs), steps, next_state))
+    whole = tuple(_whole_steps(program, inputs, steps, signature))
     graph = program.graph
     positions = {node: position for position, node in enumerate(graph.nodes)}
     # What runs inside a node, in a shard, is numbered by its serial.
@@ -185,16 +187,19 @@ def measure(
 
 
 def _whole_steps(
-    program: Program, values: list[Any], steps: int, next_state: Mapping[int, int]
+    program: Program, inputs: Sequence[Any], steps: int, signature: Signature
 ) -> Iterator[float]:
+    """As sessions run them: variables go from step to step in the program's own form."""
+    step = step_of(program, signature)
+    held = [slot.input for slot in ordered_slots(signature.state)]
+    feeds = [inputs[position] for position in sorted(set(range(len(inputs))) - set(held))]
+    state: Sequence[Any] = [inputs[position] for position in held]
     for number in range(steps + 1):
         start = perf_counter()
-        outputs = program(values)
-        for array in outputs:
+        results, state = step(feeds, state)
+        for array in (*results, *state):
             wait = getattr(array, "block_until_ready", None)
             if wait is not None:
                 wait()
         if number:
             yield perf_counter() - start
-        for position, output in next_state.items():
-            values[position] = outputs[output]

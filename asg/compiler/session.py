@@ -139,10 +139,8 @@ class Session:
         kept = [np.array(store[name]) for store, name in self._places]
         signature = self.executable.signature
         inputs = inputs_of(signature, arrays, [array.copy() for array in kept])
-        slots = signature.state
-        next_state = {slot.input: slot.output for slot in slots if slot.output is not None}
         try:
-            return measure(program, inputs, steps, next_state, self.executable.backend.name)
+            return measure(program, inputs, steps, signature, self.executable.backend.name)
         finally:
             # The program may have used up the arrays it was given before.
             for (store, name), array in zip(self._places, kept, strict=True):

@@ -56,7 +56,7 @@ def _canonical_lines(body: Graph) -> Iterator[str]:
     for tensor in body.inputs:
         names[tensor] = f"%{len(names)}"
         yield str(tensor.type)
-    for node in _needed_order(body):
+    for node in needed_order(body):
         if node.outputs[0] not in names:
             names |= {tensor: f"%{len(names)}.{tensor.index}" for tensor in node.outputs}
             yield node_line(node, names.__getitem__, full=True)
@@ -64,7 +64,7 @@ def _canonical_lines(body: Graph) -> Iterator[str]:
         yield f"{name} = {names[tensor]}"
 
 
-def _needed_order(body: Graph) -> list[Node]:
+def needed_order(body: Graph) -> list[Node]:
     """Operands before users, following the operands of the outputs from left to right."""
     done: dict[Node, None] = {}
     stack = [tensor.node for tensor in reversed(body.outputs)]

@@ -5,6 +5,7 @@ The names are those of the Array API where it has one.
 
 from asg.ops import fused as fused  # registers the op
 from asg.ops import indexing as indexing  # registers x[key]
+from asg.ops import rows as rows  # registers the ops
 from asg.ops import updates as updates  # registers x.at[key]
 from asg.ops.activation import elu, gelu, leaky_relu, log_softmax, relu, silu, softmax, softplus
 from asg.ops.adaptive import (

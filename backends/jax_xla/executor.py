@@ -70,10 +70,14 @@ class JaxExecutable:
 
     def step(self, feeds: Sequence[Any], state: Sequence[Any]) -> tuple[list[Any], Sequence[Any]]:
         """`asg.compiler.backend.SteppingProgram.step`; errors as of a call."""
-        inputs = [*feeds, *state]
-        results = self._run(inputs if self._place is None else self._place(inputs))
+        results = self._run(self.in_order(feeds, state))
         count = self._written
         return results[count:], [*results[:count], *state[count:]]
+
+    def in_order(self, feeds: Sequence[Any], state: Sequence[Any]) -> Sequence[Any]:
+        """The arrays of ``graph.inputs``, from those that `step` takes."""
+        inputs = [*feeds, *state]
+        return inputs if self._place is None else self._place(inputs)
 
     def _run(self, inputs: Sequence[Any]) -> list[Any]:
         """The results as the program returns them: next values of variables first."""

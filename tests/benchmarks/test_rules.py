@@ -45,6 +45,7 @@ def test_every_pass_and_rule_does_something_to_a_program() -> None:
     counted = [hits(name, scale="tiny") for name in MEASURED]
     assert never_fired(counted) == ["fuse"]  # which is for large values
     assert hits("mlp")["fuse"]
+    assert hits("deep100", "jax")["roll"]  # which is for many layers
     assert never_fired(counted[:1])  # those of a perceptron are few
 
 

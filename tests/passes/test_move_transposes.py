@@ -106,5 +106,5 @@ def test_a_chain_takes_time_in_proportion_to_its_length() -> None:
         MOVE_TRANSPOSES(graph, [])
         return process_time() - start
 
-    short, long = (min(seconds(length) for _ in range(2)) for length in (300, 2400))
-    assert long < 30 * short
+    short, long = (min(seconds(length) for _ in range(2)) for length in (300, 4800))
+    assert long < 100 * short  # quadratic would be 256

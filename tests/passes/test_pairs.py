@@ -40,8 +40,10 @@ from asg.passes.pipeline import (
     RulePass,
     lower_for,
 )
+from asg.passes.roll import roll
 from asg.passes.shape_rules import REASSOCIATING_SHAPE_RULES
 from asg.passes.shard import ANY_WORK, Shard
+from asg.passes.unroll import unroll
 from asg.rewrite.rule import RuleHit
 
 
@@ -63,6 +65,8 @@ PASSES: dict[str, Pass] = {
     "hoist_invariants": HOIST_INVARIANTS,
     "sum_after_loops": SUM_AFTER_LOOPS,
     "shard": FunctionPass("shard", shard_for_two),
+    "roll": FunctionPass("roll", lambda graph: roll(graph, repeats=3, nodes=1)),
+    "unroll": FunctionPass("unroll", lambda graph: unroll(graph, steps=8)),
     "reassociate": RulePass("reassociate", REASSOCIATING_SHAPE_RULES),
     "unsafe": RulePass("unsafe", UNSAFE),
     "collect_factors": FunctionPass("collect_factors", collect_factors),
