@@ -17,7 +17,7 @@ from asg.nn.init import constant, ones, uniform
 from asg.nn.linear import Linear
 from asg.nn.module import Module
 from asg.nn.recurrences import state_like
-from asg.nn.selective_scan import selective_scan
+from asg.nn.state_space import selective_scan
 from asg.state.variable import Initialiser, Variable
 
 States = tuple[Tensor, Tensor]

@@ -1,49 +1,8 @@
-"""Well-known architectures, with the parameter names of their best-known implementations."""
+"""Well-known architectures, with the parameter names of their best-known implementations.
 
-from asg.nn.models.autoencoder import VAE as VAE
-from asg.nn.models.autoencoder import Autoencoder as Autoencoder
-from asg.nn.models.autoencoder import vae_loss as vae_loss
-from asg.nn.models.bert import BertConfig as BertConfig
-from asg.nn.models.bert import BertForMaskedLM as BertForMaskedLM
-from asg.nn.models.bert import BertForSequenceClassification as BertForSequenceClassification
-from asg.nn.models.bert import BertModel as BertModel
-from asg.nn.models.bert import bert_base as bert_base
-from asg.nn.models.bert import bert_large as bert_large
-from asg.nn.models.efficientnet import EfficientNet as EfficientNet
-from asg.nn.models.efficientnet import efficientnet_b0 as efficientnet_b0
-from asg.nn.models.gpt import GPT as GPT
-from asg.nn.models.gpt import GPTConfig as GPTConfig
-from asg.nn.models.gpt import gpt2 as gpt2
-from asg.nn.models.gpt import gpt2_large as gpt2_large
-from asg.nn.models.gpt import gpt2_medium as gpt2_medium
-from asg.nn.models.gpt import gpt2_xl as gpt2_xl
-from asg.nn.models.lenet import LeNet5 as LeNet5
-from asg.nn.models.lstm_language_model import LSTMLanguageModel as LSTMLanguageModel
-from asg.nn.models.mamba_language_model import MambaConfig as MambaConfig
-from asg.nn.models.mamba_language_model import MambaLM as MambaLM
-from asg.nn.models.mlp import MLP as MLP
-from asg.nn.models.mobilenet import MobileNetV2 as MobileNetV2
-from asg.nn.models.mobilenet import mobilenet_v2 as mobilenet_v2
-from asg.nn.models.resnet import BasicBlock as BasicBlock
-from asg.nn.models.resnet import Bottleneck as Bottleneck
-from asg.nn.models.resnet import ResNet as ResNet
-from asg.nn.models.resnet import resnet18 as resnet18
-from asg.nn.models.resnet import resnet34 as resnet34
-from asg.nn.models.resnet import resnet50 as resnet50
-from asg.nn.models.text import Seq2SeqTransformer as Seq2SeqTransformer
-from asg.nn.models.text import TransformerClassifier as TransformerClassifier
-from asg.nn.models.text import TransformerLM as TransformerLM
-from asg.nn.models.translation import AttentionSeq2Seq as AttentionSeq2Seq
-from asg.nn.models.vgg import VGG as VGG
-from asg.nn.models.vgg import vgg11 as vgg11
-from asg.nn.models.vgg import vgg11_bn as vgg11_bn
-from asg.nn.models.vgg import vgg16 as vgg16
-from asg.nn.models.vgg import vgg16_bn as vgg16_bn
-from asg.nn.models.vision_transformer import VisionTransformer as VisionTransformer
-from asg.nn.models.vision_transformer import vit_b_16 as vit_b_16
-from asg.nn.models.vision_transformer import vit_b_32 as vit_b_32
-from asg.nn.models.vision_transformer import vit_h_14 as vit_h_14
-from asg.nn.models.vision_transformer import vit_l_16 as vit_l_16
-from asg.nn.models.vision_transformer import vit_l_32 as vit_l_32
-from asg.nn.models.vision_transformer import vit_s_16 as vit_s_16
-from asg.nn.models.vision_transformer import vit_ti_16 as vit_ti_16
+`__init__.pyi` lists them.
+"""
+
+from asg.core.lazy import names_on_demand
+
+__getattr__, __dir__, __all__ = names_on_demand(__name__, __file__)
