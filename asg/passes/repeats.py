@@ -18,8 +18,10 @@ from asg.core.node import Node
 from asg.core.region import needed_order
 from asg.core.tensor import Tensor
 
-WINDOW = 8
-"""Nodes in a row by which a repeat is told; what repeats is found a window later than it begins."""
+WINDOWS = (512, 128, 32, 8)
+"""Nodes in a row by which repeats are told: as many as are the same from one to the next."""
+
+_PRIME, _BASE = (1 << 61) - 1, 1_000_003  # of the codes of windows
 
 OUTSIDE = -1
 """The place of what has no place in the order: inputs, variables, constants."""
@@ -57,38 +59,65 @@ class Order:
         """Of the node that computes a value."""
         return self.places.get(tensor.node, OUTSIDE)
 
-    def runs(self, repeats: int) -> Iterator[Run]:
-        """The runs of so many repeats or more, from first to last; no two of them overlap."""
-        seen: dict[tuple[int, ...], int] = {}
-        free = 0  # the first place that is in no run
-        for place in range(WINDOW - 1, len(self.nodes)):
-            window = tuple(self.kinds[place - WINDOW + 1 : place + 1])
-            before = seen.get(window, OUTSIDE)
-            seen[window] = place
-            if place < free or before - WINDOW + 1 < free:
-                continue
-            start = self._first_alike(before - WINDOW + 1, place - before, free)
-            stop = self._last_alike(start, place - before)
-            run = self._cut(start, stop, place - before)
-            free = stop  # what was looked at in vain is not looked at again
-            if run is not None and run.count >= repeats:
-                free = run.stop
-                yield run
+    def runs(self, repeats: int) -> list[Run]:
+        """The runs of so many repeats or more, from first to last; no two of them overlap.
+
+        Long ones come before short ones: what repeats within a layer is no run of its own where
+        the layers repeat.
+        """
+        found: list[Run] = []
+        free = bytearray(b"\1" * len(self.nodes))
+        for window in WINDOWS:
+            for start, stop, period in self._stretches(window, free):
+                run = self._cut(start, stop, period)
+                if run is not None and run.count >= repeats:
+                    free[run.start : run.stop] = bytes(run.stop - run.start)
+                    found.append(run)
+        return sorted(found, key=lambda run: run.start)
+
+    def _stretches(self, window: int, free: bytearray) -> Iterator[tuple[int, int, int]]:
+        """Where so many nodes in a row are like those of a period before: start, stop, period.
+
+        What was found to repeat at a period is not looked at again for that one.
+        """
+        seen: dict[int, int] = {}
+        looked_at: dict[int, int] = {}
+        for place, code in self._windows(window):
+            before = seen.get(code, OUTSIDE)
+            seen[code] = place
+            period = place - before
+            first = before - window + 1
+            least = looked_at.get(period, 0)
+            if before != OUTSIDE and first >= least and free.find(0, first, place + 1) < 0:
+                start = self._first_alike(first, period, free, least)
+                stop = self._last_alike(start, period, free)
+                looked_at[period] = stop - period + 1
+                yield start, stop, period
+
+    def _windows(self, size: int) -> Iterator[tuple[int, int]]:
+        """The last place of so many nodes in a row, and a code that tells their kinds."""
+        code, gone = 0, pow(_BASE, size, _PRIME)
+        for place, kind in enumerate(self.kinds):
+            code = (code * _BASE + kind + 1) % _PRIME
+            if place >= size:
+                code = (code - (self.kinds[place - size] + 1) * gone) % _PRIME
+            if place >= size - 1:
+                yield place, code
 
     # -- how far a period reaches ---------------------------------------------------------------
 
-    def _first_alike(self, start: int, period: int, free: int) -> int:
+    def _first_alike(self, start: int, period: int, free: bytearray, least: int) -> int:
         kinds = self.kinds
-        while start > free and kinds[start - 1] == kinds[start - 1 + period]:
+        while start > least and free[start - 1] and kinds[start - 1] == kinds[start - 1 + period]:
             start -= 1
         return start
 
-    def _last_alike(self, start: int, period: int) -> int:
+    def _last_alike(self, start: int, period: int, free: bytearray) -> int:
         """The place behind the last node that repeats what was one period before."""
         place = start + period
-        while place < len(self.nodes) and self._repeats(place, period, start):
+        while place < len(free) and free[place] and self._repeats(place, period, start):
             place += 1
-        return min(place, len(self.nodes))
+        return place
 
     def _repeats(self, place: int, period: int, start: int) -> bool:
         if self.kinds[place] != self.kinds[place - period]:

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
+from asg.analysis.memory import known_bytes
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.origin import derive
@@ -28,19 +30,29 @@ Value = tuple[int, int]
 """A value of a repeat: the place of its node in the repeat, and the number of the output."""
 
 
-def roll(graph: Graph, repeats: int, nodes: int) -> Graph:
+def roll(graph: Graph, repeats: int, nodes: int, mean_bytes: float = inf) -> Graph:
     """The graph with its runs as loops.
 
     Args:
         graph: sizes are numbers.
         repeats: how many layers a run has at least.
         nodes: how many nodes all loops together save at least, to be worth it.
+        mean_bytes: how large the values of a layer are at most, on average. A loop copies what it
+            takes and gives at every step, which costs more than the calls that it saves where
+            values are large.
     """
     order = Order(graph)
-    found = [_layers(order, run, graph) for run in order.runs(repeats)]
+    runs = [run for run in order.runs(repeats) if _mean_bytes(order, run) <= mean_bytes]
+    found = [_layers(order, run, graph) for run in runs]
     layers = [each for each in found if each is not None]
     saved = sum(each.run.period * (each.run.count - 1) for each in layers)
     return _Rolling(graph, order, layers).rolled() if layers and saved >= nodes else graph
+
+
+def _mean_bytes(order: Order, run: Run) -> float:
+    nodes = order.nodes[run.start : run.start + run.period]
+    sizes = [known_bytes(tensor.type) for node in nodes for tensor in node.outputs]
+    return sum(sizes) / len(sizes)
 
 
 # -- what a run is --------------------------------------------------------------------------------

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from math import inf
 
 from asg.passes.pipeline import FunctionPass, Pipeline
 from asg.passes.roll import roll
 
 FEWEST_REPEATS = 16
 """Layers from which they are worth a loop, unless all that repeats shall be rolled."""
+
+LARGEST_MEAN = 1 << 14
+"""Bytes of the values of such layers, on average: a call of XLA takes as long as these."""
 
 FEWEST_NODES = 1000
 """Nodes that loops save at least: XLA takes 1 to 2 ms to compile each."""
@@ -18,9 +22,11 @@ def passes_for(rolled: bool | None) -> Pipeline:
     """The passes.
 
     Args:
-        rolled: whether layers that repeat are rolled into loops; None: where that saves much.
+        rolled: whether layers that repeat are rolled into loops; None: many small ones only.
     """
     if rolled is False:
         return ()
-    least = (FEWEST_REPEATS, FEWEST_NODES) if rolled is None else (2, 1)
-    return (FunctionPass("roll", partial(roll, repeats=least[0], nodes=least[1])),)
+    every = (2, 1, inf)
+    repeats, nodes, size = every if rolled else (FEWEST_REPEATS, FEWEST_NODES, LARGEST_MEAN)
+    function = partial(roll, repeats=repeats, nodes=nodes, mean_bytes=size)
+    return (FunctionPass("roll", function),)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
 from functools import partial
-from statistics import median
 from threading import Lock
 from time import perf_counter
 
@@ -218,6 +217,8 @@ def _all_values(program: Program, inputs: Sequence[Array]) -> dict[Tensor, Array
 
 
 def _timed(program: Program, inputs: Sequence[Array], steps: int) -> list[tuple[Node, float]]:
+    from statistics import median  # of profiles alone
+
     taken: dict[Node, list[float]] = {}
     given, before = [np.array(each) for each in inputs], program.state_memory.copy()
     pieces = list(in_turn(program))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import asg
-from asg import optim
+from asg import nn, optim
 from asg.compiler.driver import default_passes
 from asg.compiler.loader import load_backend
 from asg.core.graph import Graph
@@ -94,6 +94,31 @@ def test_runs_are_cut_where_the_least_is_carried() -> None:
     forward = [each for each in loops(roll(graph, 3, 1)) if not each.reverse and each.carries]
     assert [op.carries for op in forward] == [1]
     assert Run(2, 3, 4).stop == 14
+
+
+def test_what_repeats_within_a_layer_does_not_hide_the_layers() -> None:
+    """Every block of a transformer normalises twice, and its optimizer updates twelve variables."""
+    config = nn.models.GPTConfig(
+        vocab_size=5, n_positions=4, n_embd=4, n_layer=5, n_head=2, resid_pdrop=0.1,
+        embd_pdrop=0.1, attn_pdrop=0.1,
+    )  # fmt: skip
+    clipped = optim.chain(optim.clip_by_global_norm(1.0), optim.adamw(1e-3))
+    types: Any = ((2, 4), "int32")
+    step = asg.train_step(nn.models.GPT(config), loss=_of_tokens, optimizer=clipped)
+    graph = prepared(step(inputs=types, labels=types))
+    runs = Order(graph).runs(3)
+    assert [run.count for run in runs] == [5, 5, 5, 5]
+    assert sum(run.count * run.period for run in runs) > 0.9 * len(Order(graph).nodes)
+
+
+def _of_tokens(logits: asg.Tensor, labels: asg.Tensor) -> asg.Tensor:
+    return asg.cross_entropy(logits, labels, axis=-1)
+
+
+def test_large_values_are_left_alone() -> None:
+    graph = prepared(layers(8))
+    assert loops(roll(graph, repeats=2, nodes=1, mean_bytes=2 * 3 * 8 + 24))
+    assert roll(graph, repeats=2, nodes=1, mean_bytes=24) is graph
 
 
 def test_weights_that_several_loops_read_are_stacked_once() -> None:
