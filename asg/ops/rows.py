@@ -17,7 +17,7 @@ from asg.ops.shape import Reshape, ShapeOp, Tensors
 from asg.ops.slicing import Select
 
 
-class Stack(ShapeOp):
+class StackRows(ShapeOp):
     """``y[i] = operand i``, along a new first axis; all operands have one shape and dtype."""
 
     promotes: ClassVar[slice | None] = slice(None)
@@ -38,7 +38,7 @@ class Stack(ShapeOp):
         return Concat(0)(*[Reshape((1, *row.shape))(row) for row in rows])
 
 
-class Unstack(ShapeOp):
+class UnstackRows(ShapeOp):
     """``x[0], ..., x[count - 1]``: the parts of x along its first axis, without that axis."""
 
     count: int

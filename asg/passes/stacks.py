@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from asg.core.tensor import Tensor
 from asg.ops.join import Concat, Flip
-from asg.ops.rows import Stack, Unstack
+from asg.ops.rows import StackRows, UnstackRows
 from asg.ops.shape import Reshape
 from asg.ops.slicing import Slice
 
@@ -71,7 +71,7 @@ class Stacks:
         """The rows of a stack, for whoever reads them one by one."""
         count = whole.shape[0]
         assert isinstance(count, int)  # passes make stacks of so many layers
-        rows = Unstack(count).apply(whole)
+        rows = UnstackRows(count).apply(whole)
         self._homes |= {row: (whole, place) for place, row in enumerate(rows)}
         return rows
 
@@ -117,7 +117,7 @@ class Stacks:
 def _stack(rows: Sequence[Tensor]) -> Tensor:
     if len(rows) == 1:
         return Reshape((1, *rows[0].shape))(rows[0])
-    return Stack()(*rows)
+    return StackRows()(*rows)
 
 
 def _joined(chain: list[Tensor], rows: Rows) -> list[Tensor] | None:

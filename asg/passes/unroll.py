@@ -16,7 +16,7 @@ from asg.core.region import inline
 from asg.core.tensor import Tensor
 from asg.ops.join import Concat, Flip
 from asg.ops.loops import Scan
-from asg.ops.rows import Stack, Unstack
+from asg.ops.rows import StackRows, UnstackRows
 from asg.ops.shape import Reshape
 from asg.ops.slicing import Select, Slice
 from asg.rewrite.watch import may_replace, note_replacement
@@ -88,7 +88,7 @@ class _Unrolling:
         rows = self.rows.get(inputs[0]) if inputs else None
         if rows is None:
             return None
-        if isinstance(op, Unstack):
+        if isinstance(op, UnstackRows):
             return rows
         if isinstance(op, Select) and op.axes[:1] == (0,) and len(op.axes) == 1:
             place = op.places[0]
@@ -99,7 +99,8 @@ class _Unrolling:
         """The rows of what joins rows, or takes a part of them."""
         op, known = node.op, [self.rows.get(tensor) for tensor in inputs]
         rows: Rows | None = None
-        if isinstance(op, Stack) or (isinstance(op, Reshape) and op.shape == (1, *inputs[0].shape)):
+        one_row = isinstance(op, Reshape) and op.shape == (1, *inputs[0].shape)
+        if one_row or isinstance(op, StackRows):
             rows = inputs
         elif isinstance(op, Concat) and op.axis == 0 and None not in known:
             rows = tuple([row for each in known for row in each or ()])
@@ -130,7 +131,7 @@ class _Unrolling:
         return self.rows[tensor]
 
     def _stack(self, rows: Rows) -> Tensor:
-        stack = Stack()(*rows)
+        stack = StackRows()(*rows)
         self.rows[stack] = rows
         return stack
 

@@ -15,7 +15,7 @@ from asg.core.graph import Graph
 from asg.core.region import body_input, substitute
 from asg.core.state_slot import StateSlot
 from asg.core.tensor import Tensor
-from asg.ops.rows import Stack
+from asg.ops.rows import StackRows
 from asg.ops.slicing import Select
 from asg.passes.stacks import Stacks
 
@@ -77,7 +77,7 @@ def _stacks_of_variables(graph: Graph) -> dict[Rows, Tensor]:
         rows = tuple([positions.get(tensor, -1) for tensor in node.inputs])
         distinct = set(rows)
         if (
-            isinstance(node.op, Stack)
+            isinstance(node.op, StackRows)
             and distinct <= written.keys() - taken
             and len(distinct) == len(rows)
             and len({written[row] for row in rows}) == 1

@@ -123,7 +123,7 @@ def test_large_values_are_left_alone() -> None:
 
 def test_weights_that_several_loops_read_are_stacked_once() -> None:
     rolled = roll(prepared(layers(10)), repeats=3, nodes=1)
-    stacks = [node for node in rolled.nodes if node.op.name == "stack"]
+    stacks = [node for node in rolled.nodes if node.op.name == "stack_rows"]
     assert [len(node.inputs) for node in stacks] == [10]
 
 
@@ -140,7 +140,7 @@ def test_chains_of_inputs_grow_at_both_ends_and_differ_in_none() -> None:
     apart = Stacks()
     for rows in ((a, b), (c, d), (a, b, c, d)):  # would join two chains, which may be in use
         apart.expect(rows)
-    assert apart.stacked((a, b)).node.op.name == "stack"
+    assert apart.stacked((a, b)).node.op.name == "stack_rows"
 
 
 def test_loops_written_out_keep_what_has_no_rows() -> None:

@@ -10,11 +10,11 @@ from asg.ops import rows as ops
 from ..kernel import kernel
 
 
-@kernel(ops.Stack)
-def stack(op: ops.Stack, *rows: jax.Array) -> jax.Array:
+@kernel(ops.StackRows)
+def stack(op: ops.StackRows, *rows: jax.Array) -> jax.Array:
     return lax.concatenate([lax.expand_dims(row, (0,)) for row in rows], 0)
 
 
-@kernel(ops.Unstack)
-def unstack(op: ops.Unstack, x: jax.Array) -> tuple[jax.Array, ...]:
+@kernel(ops.UnstackRows)
+def unstack(op: ops.UnstackRows, x: jax.Array) -> tuple[jax.Array, ...]:
     return tuple([lax.index_in_dim(x, row, keepdims=False) for row in range(op.count)])
