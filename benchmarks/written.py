@@ -238,6 +238,17 @@ def recurrent(tiny: bool) -> Program:
     return _with_slopes(asg.mean(states * states), {})
 
 
+@_listed
+def letters(tiny: bool) -> Program:
+    """A window over a text as in Bengio's network: vectors of few letters, and what they give."""
+    count, letters, width = (16, 3, 64) if tiny else (512, 27, 256)
+    places = asg.input("places", (count, 2 if tiny else 8), "int32")
+    table = asg.input("table", (letters, width))
+    hidden, bias = asg.input("hidden", (width, width)), asg.input("bias", (width,))
+    given = asg.tanh(asg.take(table, places, axis=0) @ hidden + bias)
+    return _with_slopes(asg.mean(asg.max(given, axis=1)), {}, letters)
+
+
 # -- functions for general use --------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ from asg.passes.merge_loops import merge_loops
 from asg.passes.move_rules import MOVE_RULES
 from asg.passes.move_transposes import move_transposes
 from asg.passes.order_products import order_products
+from asg.passes.pick_last import pick_last
 from asg.passes.power_rules import POWER_RULES
 from asg.passes.recognise import OF_RECOGNISED, RECOGNISING
 from asg.passes.record import PassRecord
@@ -81,6 +82,7 @@ MERGE_LOOPS = FunctionPass("merge_loops", merge_loops)
 HOIST_INVARIANTS = FunctionPass("hoist_invariants", hoist_invariants)
 MOVE_TRANSPOSES = FunctionPass("move_transposes", move_transposes)
 ORDER_PRODUCTS = FunctionPass("order_products", order_products)
+PICK_LAST = FunctionPass("pick_last", pick_last)
 SUM_AFTER_LOOPS = FunctionPass("sum_after_loops", sum_after_loops)
 REMOVE_UNUSED = FunctionPass("remove_unused", remove_unused)
 
@@ -199,6 +201,7 @@ def late_pipeline(evaluate: Evaluator) -> Pipeline:
         Fold(evaluate),
         MERGE_EQUAL,
         MERGE_LOOPS,
+        PICK_LAST,
         MOVE_TRANSPOSES,
         ORDER_PRODUCTS,
         HOIST_INVARIANTS,
