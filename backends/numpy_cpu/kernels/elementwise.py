@@ -6,6 +6,7 @@ import numpy as np
 
 from asg.ops import elementwise as ops
 
+from ..extremes import bounded_calls
 from ..kernel import (
     Array,
     Call,
@@ -14,6 +15,7 @@ from ..kernel import (
     kernel,
     register_ufunc,
     ufunc_call,
+    without_repeats,
 )
 
 register_ufunc(ops.Add, np.add)
@@ -22,9 +24,22 @@ register_ufunc(ops.Multiply, np.multiply)
 register_ufunc(ops.Divide, np.divide)
 register_ufunc(ops.FloorDivide, np.floor_divide)
 register_ufunc(ops.Remainder, np.remainder)
-register_ufunc(ops.Maximum, np.maximum)
-register_ufunc(ops.Minimum, np.minimum)
 register_ufunc(ops.LogAddExp, np.logaddexp)
+
+
+def _register_extreme(op_class: type[ops.Binary], ufunc: np.ufunc) -> None:
+    @kernel(op_class, inplace=True, order="elementwise")
+    def bind(
+        op: ops.Binary, inputs: list[Array], outputs: list[Array], scratch: Scratch
+    ) -> list[Call]:
+        x, y = map(without_repeats, inputs)
+        if x.shape != outputs[0].shape:
+            x, y = y, x
+        return bounded_calls(ufunc, x, y, outputs[0])
+
+
+_register_extreme(ops.Maximum, np.maximum)
+_register_extreme(ops.Minimum, np.minimum)
 
 
 @kernel(ops.Pow, inplace=True, order="elementwise")
@@ -96,4 +111,5 @@ def _same(one: Array, other: Array) -> bool:
 @kernel(ops.Clip, inplace=((0, 0), (0, 1)), order="elementwise")
 def clip(op: ops.Clip, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
     (x, low, high), (out,) = inputs, outputs
-    return [ufunc_call(np.maximum, x, low, out=out), ufunc_call(np.minimum, out, high, out=out)]
+    raised = bounded_calls(np.maximum, x, without_repeats(low), out)
+    return [*raised, *bounded_calls(np.minimum, out, without_repeats(high), out)]

@@ -11,8 +11,8 @@ from asg.backends.numpy_cpu.kernel import KERNELS, Call, constant_number
 from asg.core.dtype import int32
 from asg.core.op import Op
 from asg.ops.cast import Cast
-from asg.ops.elementwise import Clip, Pow, Where
-from asg.ops.elementwise_unary import Erf, Rsqrt, Sigmoid
+from asg.ops.elementwise import Clip, Maximum, Minimum, Pow, Where
+from asg.ops.elementwise_unary import Erf, Reciprocal, Rsqrt, Sigmoid
 
 Array = np.ndarray[Any, Any]
 
@@ -40,6 +40,9 @@ CASES: list[tuple[Op, list[Array]]] = [
     (Clip(), [X, Y - 1.0, Y + 1.0]),
     (Pow(), [POSITIVE, Y]),
     (Pow(), [INTEGERS, POWERS]),
+    (Maximum(), [X, Y]),
+    (Minimum(), [X, Y]),
+    (Reciprocal(), [X]),
     (Rsqrt(), [POSITIVE]),
     (Sigmoid(), [X]),
     (Erf(), [X]),
@@ -78,6 +81,20 @@ def test_a_step_allocates_nothing(op: Op, operands: list[Array], dtype: np.dtype
 def number(value: float) -> Array:
     """A constant as kernels get it."""
     return np.broadcast_to(np.array(value, X.dtype), X.shape)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, np.nan])
+def test_a_number_bounds_from_either_side(value: float) -> None:
+    bounds = number(value)
+    cases: list[tuple[Op, list[Array], Array]] = [
+        (Maximum(), [X, bounds], np.maximum(X, bounds)),
+        (Minimum(), [bounds, X], np.minimum(bounds, X)),
+        (Clip(), [X, bounds, Y + 2.0], np.clip(X, bounds, Y + 2.0)),
+    ]
+    for op, inputs, expected in cases:
+        out = np.empty_like(X)
+        run(bound(op, inputs, out))
+        np.testing.assert_array_equal(out, expected)
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0, 1.0, np.nan])
