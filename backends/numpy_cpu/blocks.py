@@ -7,6 +7,7 @@ one, when all of them lie in memory in the same order. Blocks are cut along thes
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ from .kernel import Array, Scratch
 
 Part = int | slice
 Index = tuple[Part, ...]
+Kind = tuple[tuple[int, ...], tuple[int, ...]]
+"""Shape and strides of an array."""
 
 
 class Spread(NamedTuple):
@@ -65,29 +68,46 @@ def common_axes(arrays: Sequence[Array], like: Array) -> tuple[tuple[int, ...], 
     >>> common_axes([x, x], x)[0]
     (24,)
     """
-    whole = [np.broadcast_to(array, like.shape) for array in arrays]
-    axes = [axis for axis in range(like.ndim) if like.shape[axis] > 1]
-    axes.sort(key=lambda axis: -abs(like.strides[axis]))
+    kinds = tuple([(array.shape, array.strides) for array in arrays])
+    sizes, steps = _common(kinds, (like.shape, like.strides))
+    return sizes, [_spread(array, sizes, strides)
+                   for array, strides in zip(arrays, steps, strict=True)]  # fmt: skip
+
+
+@lru_cache(1024)  # the layers of a network repeat a few kinds of operands
+def _common(
+    kinds: tuple[Kind, ...], like: Kind
+) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
+    """The sizes of the common axes, and the strides of every array along them."""
+    shape, strides = like
+    whole = [_broadcast_strides(kind, shape) for kind in kinds]
+    axes = [axis for axis in range(len(shape)) if shape[axis] > 1]
+    axes.sort(key=lambda axis: -abs(strides[axis]))
     groups: list[list[int]] = []
     for axis in axes:
-        if groups and all(_continues(array, groups[-1][-1], axis) for array in whole):
+        last = groups[-1][-1] if groups else axis
+        if groups and all(steps[last] == steps[axis] * shape[axis] for steps in whole):
             groups[-1].append(axis)
         else:
             groups.append([axis])
-    sizes = tuple(prod(like.shape[axis] for axis in group) for group in groups)
-    inner = [group[-1] for group in groups]
-    return sizes, [_spread(array, given, sizes, inner)
-                   for array, given in zip(whole, arrays, strict=True)]  # fmt: skip
+    sizes = tuple(prod(shape[axis] for axis in group) for group in groups)
+    return sizes, tuple(tuple(steps[group[-1]] for group in groups) for steps in whole)
 
 
-def _continues(array: Array, outer: int, inner: int) -> bool:
-    return bool(array.strides[outer] == array.strides[inner] * array.shape[inner])
+def _broadcast_strides(kind: Kind, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """As `numpy.broadcast_to` gives them."""
+    own, strides = kind
+    missing = len(shape) - len(own)
+    kept = zip(own, shape[missing:], strides, strict=True)
+    return (0,) * missing + tuple(0 if mine != size else step for mine, size, step in kept)
 
 
-def _spread(array: Array, given: Array, sizes: tuple[int, ...], inner: Sequence[int]) -> Spread:
-    strides = tuple(array.strides[axis] for axis in inner)
-    seen = as_strided(given, sizes, strides)  # the broadcast one could not be written to
-    return Spread(seen, tuple(stride == 0 for stride in strides))
+def _spread(given: Array, sizes: tuple[int, ...], strides: tuple[int, ...]) -> Spread:
+    if given.flags.c_contiguous:
+        seen: Array = np.ndarray(sizes, given.dtype, given, 0, strides)  # what as_strided gives
+    else:
+        seen = as_strided(given, sizes, strides)
+    return Spread(seen, tuple([stride == 0 for stride in strides]))
 
 
 def cut(sizes: Sequence[int], most: int) -> Iterator[Index]:

@@ -46,7 +46,7 @@ def gather(graph: Graph, layouts: Layouts, variables: Collection[Tensor]) -> Lay
             layout = layout._replace(
                 owner=whole, whole=False, offset=layout.offset + start, placed=placed
             )
-        found[tensor] = layout._replace(parts=parts.get(tensor, ()))
+        found[tensor] = layout._replace(parts=parts[tensor]) if tensor in parts else layout
     return found
 
 

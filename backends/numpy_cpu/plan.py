@@ -379,6 +379,8 @@ def _give_own_memory(plan: Plan, tensor: Tensor) -> None:
 
 def _victim(plan: Plan, node: Node, output: Tensor) -> Tensor | None:
     """An owner that ``output`` may overwrite: memory of a variable first, it is free anyway."""
+    if not plan.kernels[node].inplace:
+        return None
     position = plan.life[output].first
     taken = {plan.storages[other] for other in node.outputs if other in plan.storages}
     found: Tensor | None = None

@@ -36,8 +36,10 @@ def shared_product(a: Array, b: Array, out: Array) -> list[Call] | None:
 
     The longer axis of the result is cut, so that each thread reads little that others read too.
     """
+    if a.ndim != 2 or b.ndim != 2 or 2.0 * out.size * len(b) < LEAST_SHARED:
+        return None
     threads = threads_here()
-    if threads < 2 or a.ndim != 2 or b.ndim != 2 or 2.0 * out.size * len(b) < LEAST_SHARED:
+    if threads < 2:
         return None
     if not out.flags.c_contiguous:
         a, b, out = b.T, a.T, out.T

@@ -16,7 +16,7 @@ from asg.core.tensor import Tensor
 from asg.ops import shards as ops
 from asg.ops.shards import SUM, Place
 
-from ..bind import bind_plan, complete_plan, nested_memory, only_planning
+from ..bind import bind_plan, complete_plan, is_only_asked, nested_memory, only_planning
 from ..kernel import Array, Call, Scratch, kernel
 from ..plan import OUTSIDE, Plan
 from ..share import ShardCalls, Share, is_meeting
@@ -36,6 +36,7 @@ def _shards(
 ) -> list[Call]:
     lies = _lies_outside(op, inputs, outputs)
     plan = _plan(op, lies)
+    asked = is_only_asked(scratch) and not only_planning()  # planning looks into the programs
     parts: list[ShardCalls] = []
     added: list[Call] = []
     for shard in range(op.shards):
@@ -47,8 +48,9 @@ def _shards(
             if own and place == SUM:
                 added.append((np.add, (y, targets[-1], y)))
         arena = nested_memory(plan, scratch)
-        parts.append(_part(plan, lies, given, targets, arena))
-    return [(Share(parts, _meetings(parts)), ()), *added]
+        if not asked:
+            parts.append(_part(plan, lies, given, targets, arena))
+    return [] if asked else [(Share(parts, _meetings(parts)), ()), *added]
 
 
 @kernel(ops.AllReduceSum, inplace=True, wants_scratch=False)

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from asg.backends.numpy_cpu import blas, share
 from asg.backends.numpy_cpu import kernel as table
+from asg.backends.numpy_cpu.bind import Program, bind_plan
 from asg.backends.numpy_cpu.interpreter import NumpyExecutable
 from asg.backends.numpy_cpu.kernels import shards
+from asg.backends.numpy_cpu.plan import Plan
 
 import asg
 from asg.core.graph import Graph
@@ -160,6 +162,20 @@ def test_memory_is_planned_and_nothing_is_allocated_in_a_step() -> None:
         tracemalloc.stop()
     assert peak - before < results + 16384
     assert op.shards == 2
+
+
+def test_shards_are_bound_to_their_memory_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound: list[Plan] = []
+
+    def counted(plan: Plan, *others: Any) -> Program:
+        bound.append(plan)
+        return bind_plan(plan, *others)
+
+    monkeypatch.setattr(shards, "bind_plan", counted)
+    graph, inputs = layer(512)
+    program = NumpyExecutable(graph)
+    assert len(bound) == 2
+    assert all(np.isfinite(each).all() for each in program(inputs))
 
 
 def test_kernels_that_want_scratch_have_their_own_in_every_shard() -> None:
