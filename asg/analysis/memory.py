@@ -126,8 +126,12 @@ def type_bytes(of: TensorType) -> Dim:
 
 def known_bytes(of: TensorType) -> int:
     """The same where its sizes are numbers; else 0."""
-    size = type_bytes(of)
-    return size if isinstance(size, int) else 0
+    nbytes = of.dtype.itemsize
+    for size in of.shape:
+        if not isinstance(size, int):
+            return 0
+        nbytes *= size
+    return nbytes
 
 
 def peak_live_bytes(blocks: Sequence[Block]) -> int:

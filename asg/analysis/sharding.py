@@ -113,11 +113,12 @@ def small_causes(
     backward part would come after the shards. Only what takes ``most_seconds`` at most counts.
     """
     found: set[Node] = set()
+    seconds: dict[Node, float] = {}
     for node in graph.nodes:
         if _is_first_after(node, places):
             for tensor in node.inputs:
                 if places.get(tensor) == SUM and tensor.node not in found:
-                    found |= _behind(tensor.node, decisions, most_seconds)
+                    found |= _behind(tensor.node, decisions, most_seconds, seconds)
     return found
 
 
@@ -130,8 +131,13 @@ def _is_first_after(node: Node, places: Places) -> bool:
 _MOST_CAUSES = 64
 
 
-def _behind(node: Node, decisions: Decisions, most_seconds: float) -> set[Node]:
-    """The node and all it depends on, of ``decisions``; nothing when that is too much."""
+def _behind(
+    node: Node, decisions: Decisions, most_seconds: float, seconds_of: dict[Node, float]
+) -> set[Node]:
+    """The node and all it depends on, of ``decisions``; nothing when that is too much.
+
+    ``seconds_of`` holds the work of nodes that have been looked at.
+    """
     seen: set[Node] = set()
     stack, seconds = [node], 0.0
     while stack:
@@ -139,7 +145,9 @@ def _behind(node: Node, decisions: Decisions, most_seconds: float) -> set[Node]:
         if node in seen or node not in decisions:
             continue
         seen.add(node)
-        seconds += work_of([node]).seconds
+        if node not in seconds_of:
+            seconds_of[node] = work_of([node]).seconds
+        seconds += seconds_of[node]
         if seconds > most_seconds or len(seen) > _MOST_CAUSES:
             return set()
         stack.extend(tensor.node for tensor in node.inputs)

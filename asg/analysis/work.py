@@ -36,7 +36,7 @@ def work_of(nodes: Iterable[Node]) -> Work:
     pending = [(node, 1) for node in nodes]
     while pending:
         node, times = pending.pop()
-        bodies = bodies_of(node.op)
+        bodies = node.op.field_names and bodies_of(node.op)
         if bodies:
             length = node.op.length if isinstance(node.op, Scan) else 1
             again = times * (length if isinstance(length, int) else 1)
@@ -47,9 +47,32 @@ def work_of(nodes: Iterable[Node]) -> Work:
     return Work(total, calls)
 
 
+def most_in_long_calls(works: Iterable[Work], seconds_of_call: float) -> float:
+    """No choice of the works whose calls take so long on average holds more seconds than this.
+
+    What has the longest calls comes first, and makes up for shorter ones; of the first that it
+    cannot make up for, a part.
+
+    >>> most_in_long_calls([Work(1.0, 5), Work(4.0, 1)], 1.0)
+    4.75
+    >>> most_in_long_calls([Work(0.5, 1), Work(0.25, 1)], 1.0)
+    0.0
+    """
+    called = [work for work in works if work.calls]
+    called.sort(key=lambda work: work.seconds / work.calls, reverse=True)
+    total = spare = 0.0
+    for work in called:
+        lacking = work.calls * seconds_of_call - work.seconds
+        if lacking > spare:
+            return total + work.seconds * spare / lacking
+        total += work.seconds
+        spare -= lacking
+    return total
+
+
 def _alone(node: Node) -> float:
     tensors = (*node.inputs, *node.outputs)
-    moved = sum(known_bytes(tensor.type) for tensor in tensors) / BYTES_PER_SECOND
+    moved = sum([known_bytes(tensor.type) for tensor in tensors]) / BYTES_PER_SECOND
     if node.op.category not in ("linalg", "convolution"):
         return moved
     return moved + known_operations(node) / OPERATIONS_PER_SECOND

@@ -26,7 +26,7 @@ from asg.analysis.sharding import (
     meetings,
     small_causes,
 )
-from asg.analysis.work import Work, work_of
+from asg.analysis.work import Work, most_in_long_calls, work_of
 from asg.config import thread_count
 from asg.core.errors import GraphError
 from asg.core.graph import Graph
@@ -108,8 +108,11 @@ class Shard:
         """The graph with one `ShardMap`, or as it is."""
         inputs = batch_inputs(graph)
         shards = _most_shards(inputs)
-        everything = work_of(graph.nodes)
-        if shards < 2 or everything.seconds < self.least.seconds:
+        if shards < 2:
+            return graph
+        works = [work_of([node]) for node in graph.nodes]
+        everything = Work(sum(work.seconds for work in works), sum(work.calls for work in works))
+        if not self._may_pay(works, everything, shards):
             return graph
         draws = batch_draws(graph, inputs[0].shape[0])
         for cut in dict.fromkeys([(*inputs, *draws), inputs]):
@@ -134,6 +137,12 @@ class Shard:
         most = self.most_share_before * everything.seconds
         left = small_causes(graph, decisions, found, most)
         return decide(graph, shards, places, left, meet)[0] if left else decisions
+
+    def _may_pay(self, works: Sequence[Work], everything: Work, shards: int) -> bool:
+        """False when no part can hold enough work in calls that take long enough."""
+        long_enough = self.least.seconds_of_call * shards
+        wanted = max(self.least.seconds, self.least.share * everything.seconds)
+        return most_in_long_calls(works, long_enough) >= wanted
 
     def _pays(self, part: Work, everything: Work, shards: int) -> bool:
         wanted = (
@@ -210,7 +219,7 @@ class _Part:
         inputs = [self.operand(tensor, place) for tensor, place in pairs]
         op = self._resized(node, decision)
         with derive("pass", "shard", (node.lineage,), node.origin):
-            outputs = op.apply(*inputs)
+            outputs = op.applied(tuple(inputs)).outputs
         take_checks()
         for old, new, place in zip(node.outputs, outputs, decision.results, strict=True):
             wanted = self.shard_of(old.type, place)

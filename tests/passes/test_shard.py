@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import compress, product
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import asg.testing.samples
 from asg import nn, optim
 from asg.analysis.axes import RULES, axes_of
 from asg.analysis.sharding import batch_inputs, decide, is_repeated
-from asg.analysis.work import work_of
+from asg.analysis.work import Work, most_in_long_calls, work_of
 from asg.compiler.loader import load_backend
 from asg.core.graph import Graph
 from asg.core.tensor import Tensor
@@ -369,6 +370,32 @@ def test_every_limit_counts(part: str) -> None:
     high = {"seconds": 1.0, "share": 1.1, "seconds_of_call": 1.0}[part]
     assert maps(sharded(whole))
     assert not maps(sharded(whole, least=ANY_WORK._replace(**{part: high})))
+
+
+def test_no_place_is_decided_where_no_part_can_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = network("perceptron")
+    asked: list[int] = []
+
+    def counted(*args: Any, **named: Any) -> Any:
+        asked.append(1)
+        return decide(*args, **named)
+
+    monkeypatch.setattr(module, "decide", counted)
+    longest = max(work_of([node]).seconds for node in whole.nodes)
+    sharded(whole, least=ANY_WORK._replace(seconds=1e-9, seconds_of_call=longest))
+    assert not asked
+    assert maps(sharded(whole)) and asked
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_choice_of_works_holds_more_than_the_bound(seed: int) -> None:
+    drawn = np.random.default_rng(seed)
+    works = [Work(*each) for each in zip(drawn.random(8), drawn.integers(0, 3, 8), strict=True)]
+    choices = (list(compress(works, bits)) for bits in product((0, 1), repeat=8))
+    totals = [(sum(w.seconds for w in c if w.calls), sum(w.calls for w in c)) for c in choices]
+    for seconds_of_call in (0.0, 0.2, 0.4, 0.8):
+        best = max(seconds for seconds, calls in totals if seconds >= seconds_of_call * calls)
+        assert most_in_long_calls(works, seconds_of_call) >= best - 1e-12
 
 
 def test_nodes_on_shards_tell_where_they_come_from() -> None:
