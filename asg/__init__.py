@@ -20,6 +20,7 @@ if _TYPE_CHECKING:
     from asg.api import *  # noqa: F403
     from asg.cache.store import clear_cache as clear_cache
     from asg.generation import generate as generate
+    from asg.seldom import *  # noqa: F403
     from asg.train import Model as Model
 
 __version__ = "0.1.0"
@@ -27,13 +28,19 @@ __version__ = "0.1.0"
 # Where the names are that asg/api.py has not; "" stands for the module of that name.
 _LATE = {
     "Model": "asg.train",
+    "audit": "asg.autodiff.audit",
     "clear_cache": "asg.cache.store",
     "data": "",
+    "describe": "",
     "generate": "asg.generation",
     "generation": "",
+    "hessian": "asg.autodiff.jacobians",
     "io": "",
+    "jacobian": "asg.autodiff.jacobians",
+    "metrics": "",
     "nn": "",
     "optim": "",
+    "parse": "asg.core.parse",
     "sklearn": "",
     "train": "",
 }
@@ -47,6 +54,8 @@ def __getattr__(name: str) -> _Any:
         names[name] = getattr(module, name) if _LATE[name] else module
     elif "Graph" not in names:
         names.update(_public(_import_module("asg.api")))
+    if name == "__all__":  # ``from asg import *`` takes what is there
+        names.update(_public(_import_module("asg.seldom")))
     try:
         return names[name]
     except KeyError:

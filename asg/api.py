@@ -1,19 +1,15 @@
 """The names of `asg` itself: ``asg.grad``, ``asg.compile``, every op function.
 
-`asg/__init__.py` loads this module when the first of its names is used, and passes them on.
+`asg/__init__.py` loads this module when the first of its names is used, and passes them on; what
+few programs use is in asg/seldom.py.
 """
 
-from asg import describe as describe
-from asg import metrics as metrics
 from asg import ops as ops
 from asg.autodiff.api import grad as grad
 from asg.autodiff.api import hvp as hvp
 from asg.autodiff.api import jvp as jvp
 from asg.autodiff.api import value_and_grad as value_and_grad
 from asg.autodiff.api import vjp as vjp
-from asg.autodiff.audit import audit as audit
-from asg.autodiff.jacobians import hessian as hessian
-from asg.autodiff.jacobians import jacobian as jacobian
 from asg.compiler import Executable as Executable
 from asg.compiler import Session as Session
 from asg.compiler import compile as compile
@@ -39,7 +35,6 @@ from asg.core.errors import AsgError as AsgError
 from asg.core.graph import Graph as Graph
 from asg.core.op import Op as Op
 from asg.core.origin import scope as scope
-from asg.core.parse import parse as parse
 from asg.core.registry import public as public
 from asg.core.tensor import Tensor as Tensor
 from asg.core.text import graph_text as graph_text

@@ -80,8 +80,9 @@ def op_class(name: str) -> type[Op]:
 
 
 def _found(kind: str, table: Mapping[str, R], name: str) -> R:
-    if name not in table:
-        import_module("asg.api")
+    for late in ("asg.api", "asg.seldom"):
+        if name not in table:
+            import_module(late)
     if name in table:
         return table[name]
     close = get_close_matches(name, table, 3)

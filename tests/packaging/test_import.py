@@ -99,6 +99,19 @@ assert (grad, sin, metrics, dim) == (asg.grad, asg.sin, asg.metrics, asg.symbol)
     run("-c", code)
 
 
+def test_what_few_programs_use_is_not_loaded_by_a_training_step() -> None:
+    code = """
+import sys, asg
+x = asg.parameter("x", (2,), init=1.0)
+step = asg.train_step(asg.sum(x * x), optimizer=asg.optim.sgd(0.1))
+asg.compile(step).start(seed=0)()
+seldom = ["asg.describe", "asg.metrics", "asg.core.parse", "asg.autodiff.jacobians"]
+print([name for name in seldom if name in sys.modules])
+assert callable(asg.hessian) and callable(asg.metrics.Mean) and step.diff(step) is not None
+"""
+    assert run("-c", code).stdout == "[]\n"
+
+
 @pytest.mark.parametrize("module", ["asg.core.parse", "asg.compiler", "asg.optim", "asg.describe"])
 def test_a_part_imported_alone_finds_the_others(module: str) -> None:
     run("-c", f"import {module}, asg; x = asg.input('x', ('n',)); "
