@@ -398,6 +398,7 @@ def fits(value: bool | int | float, dtype: DType) -> bool:
     return limits.min <= value <= limits.max
 
 
+@cache
 def _overflow_threshold(dtype: DType) -> int:
     """The smallest number that rounds to infinity: half a step beyond the largest float."""
     digits, exponent = _FLOAT_FORMATS[dtype]

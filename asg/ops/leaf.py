@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import copysign
 from typing import Any, ClassVar
 
 import numpy as np
@@ -159,8 +161,14 @@ def constant(value: Any, dtype: Any = None) -> Tensor:
         raise OperandError("constant takes numbers, not tensors; use the tensor as it is")
     if isinstance(value, bool | int | float) and not isinstance(value, np.generic):
         wanted = as_dtype(dtype) if dtype is not None else as_tensor(value).dtype
-        return Constant(ArrayData(np.array(_fitting(value, wanted), dtype=wanted.numpy)))()
+        return _number(value, copysign(1.0, value) if value == 0 else 1.0, wanted)()
     return Constant(ArrayData(as_array(value, None if dtype is None else as_dtype(dtype))))()
+
+
+@lru_cache(4096, typed=True)  # the same few numbers stand everywhere, and ops never change
+def _number(value: bool | int | float, sign: float, dtype: DType) -> Constant:
+    """The op of a number; 0.0 and -0.0, which are equal, differ in their ``sign``."""
+    return Constant(ArrayData(np.array(_fitting(value, dtype), dtype=dtype.numpy)))
 
 
 def _fitting(value: bool | int | float, dtype: DType) -> bool | int | float:

@@ -71,6 +71,20 @@ def test_a_constant_does_not_change_with_its_source() -> None:
     np.testing.assert_array_equal(asg.run(made), np.full(3, 2.0))
 
 
+def test_equal_numbers_are_one_op_and_keep_what_tells_them_apart() -> None:
+    assert asg.constant(0.5).node.op is asg.constant(0.5).node.op
+    assert asg.constant(0.5).node is not asg.constant(0.5).node
+    numbers = [0.0, -0.0, 0, False, 1, True, 1.0, float("nan"), -1.5]
+    for number in [*numbers, *numbers]:
+        (value,) = asg.run(asg.constant(number).reshape((1,)))
+        expected = np.array(number)
+        assert value.dtype.kind == expected.dtype.kind
+        assert np.copysign(1.0, value) == np.copysign(1.0, expected)
+        np.testing.assert_array_equal(value, expected)
+    with pytest.raises(DtypeError, match="does not fit"):
+        asg.constant(1e300, "float32")
+
+
 def test_wrong_leaves() -> None:
     with pytest.raises(DtypeError, match="bool cannot"):
         asg.iota((2,), dtype="bool")
