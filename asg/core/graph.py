@@ -253,8 +253,20 @@ def _complete(given: Sequence[Tensor], found: tuple[Tensor, ...]) -> tuple[Tenso
     return (*given, *(t for t in found if is_state(t) and t not in listed))
 
 
-def bodies_of(op: Op) -> list[Graph]:
-    """The graphs among the attributes of an op, those in tuples of graphs included."""
+def bodies_of(op: Op) -> tuple[Graph, ...]:
+    """The graphs among the attributes of an op, those in tuples of graphs included.
+
+    Looked for once: ops never change, and the nodes of many graphs share one.
+    """
+    if not op.field_names:
+        return ()
+    known: tuple[Graph, ...] | None = op.__dict__.get("_bodies")
+    if known is None:
+        known = op.__dict__["_bodies"] = tuple(_bodies_among_fields(op))
+    return known
+
+
+def _bodies_among_fields(op: Op) -> list[Graph]:
     found: list[Graph] = []
     for name in op.field_names:
         value = getattr(op, name)
@@ -299,7 +311,7 @@ def rebuild(graph: Graph, function: Rebuilder) -> Graph:
         for old, new in zip(node.outputs, outputs, strict=True):
             if new is old:
                 continue
-            if new.type != old.type:
+            if new.type is not old.type and new.type != old.type:
                 raise GraphError(
                     f"replacement of {node!r} has type {new.type}, {old.type} is needed"
                 )

@@ -57,7 +57,10 @@ class Node:
         self.checks = checks
         self.verified = False  # set by `Op.applied` and verify: a node never changes
         self.settled = 0  # set by rewriting: one bit for each set of rules that left it as it is
-        self.outputs = tuple([Tensor(each, self, index) for index, each in enumerate(types)])
+        if len(types) == 1:
+            self.outputs = (Tensor(types[0], self, 0),)
+        else:
+            self.outputs = tuple([Tensor(each, self, index) for index, each in enumerate(types)])
 
     def with_inputs(self, inputs: tuple[Tensor, ...]) -> Node:
         """The same application to inputs of the same types; `infer` need not run again.
@@ -66,9 +69,11 @@ class Node:
         """
         types = tuple([output.type for output in self.outputs])
         node = Node(self.op, inputs, types, self.checks, self.origin, self.lineage)
-        node.verified = self.verified and all(
-            [new.type == old.type for new, old in zip(inputs, self.inputs, strict=True)]
-        )
+        if self.verified:
+            for new, old in zip(inputs, self.inputs, strict=True):
+                if new.type is not old.type and new.type != old.type:
+                    return node
+            node.verified = True
         return node
 
     def with_op(self, op: Op, inputs: tuple[Tensor, ...]) -> Node:

@@ -105,7 +105,8 @@ class Op:
         names = self.field_names
         if named or len(values) != len(names):
             values = self._completed(values, named)
-        self.__dict__.update(zip(names, values, strict=True))
+        if names:
+            self.__dict__.update(zip(names, values, strict=True))
 
     def _completed(self, values: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         """The values of all attributes, from those that are given and the defaults."""
@@ -273,9 +274,10 @@ class Op:
                 f"({', '.join(self.operands)}), {len(operands)} given"
             )
         for operand in operands:
-            pattern = getattr(operand, "__asg_pattern__", None)
-            if pattern is not None:
-                return (pattern(self, operands),)
+            if type(operand) is not Tensor:
+                pattern = getattr(operand, "__asg_pattern__", None)
+                if pattern is not None:
+                    return (pattern(self, operands),)
         return self.applied(self._convert(operands)).outputs
 
     def applied(self, tensors: tuple[Tensor, ...], origin: Origin | None = None) -> Node:
@@ -295,9 +297,10 @@ class Op:
             return tensors
         chosen = tensors[self.promotes]
         first = chosen[0].type.dtype
-        if all(tensor.type.dtype is first for tensor in chosen):
-            return tensors
-        return self._promote(tensors)
+        for tensor in chosen:
+            if tensor.type.dtype is not first:
+                return self._promote(tensors)
+        return tensors
 
     def _promote(self, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         positions = range(*self.promotes.indices(len(tensors)))  # type: ignore[union-attr]
@@ -318,6 +321,8 @@ class Op:
         except TypeProblem as problem:
             take_checks()
             raise explain(problem, self.name, self._labelled(tensors)) from None
+        if type(inferred) is TensorType:
+            return (inferred,), take_checks()
         types = inferred if isinstance(inferred, tuple) else (inferred,)
         for each in types:
             if type(each) is not TensorType:

@@ -88,7 +88,8 @@ def with_bodies(graph: Graph) -> Iterator[Graph]:
         current = pending.pop()
         yield current
         for node in current.nodes:
-            pending.extend(bodies_of(node.op))
+            if node.op.field_names:
+                pending.extend(bodies_of(node.op))
 
 
 def map_bodies(

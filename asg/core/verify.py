@@ -28,13 +28,12 @@ def verify(graph: Graph, level: Level | None = None, stage: str = "") -> Graph:
     """
     _check_placeholders(graph, stage)
     _check_state(graph, stage)
-    for position, node in enumerate(graph.nodes):
-        if node.verified and level is None:
-            continue  # and so are its bodies
+    # Bodies of what is verified are verified as well.
+    for node in [node for node in graph.nodes if level is not None or not node.verified]:
         complaint = None if node.verified else _complaint(node)
         complaint = complaint or (level(node) if level else None)
         if complaint:
-            raise GraphError(_message(graph, position, complaint, stage))
+            raise GraphError(_message(graph, node, complaint, stage))
         for body in bodies_of(node.op):
             verify(body, level, stage)
         node.verified = True
@@ -45,8 +44,8 @@ def _check_placeholders(graph: Graph, stage: str) -> None:
     listed = set(graph.inputs)
     if len(listed) != len(graph.inputs):
         raise GraphError(f"{_after(stage)}graph {graph.name!r} lists an input twice")
-    for node in graph.nodes:
-        if node.op.is_placeholder and node.output not in listed:
+    for node in [node for node in graph.nodes if node.op.is_placeholder]:
+        if node.output not in listed:
             raise GraphError(f"{_after(stage)}{node.op.leaf_label()} is reached but not an input")
 
 
@@ -87,8 +86,8 @@ def _after(stage: str) -> str:
     return f"after {stage}: " if stage else ""
 
 
-def _message(graph: Graph, position: int, complaint: str, stage: str) -> str:
-    node = graph.nodes[position]
+def _message(graph: Graph, node: Node, complaint: str, stage: str) -> str:
+    position = graph.nodes.index(node)
     start = max(0, position - _NEIGHBOURS)
     around = graph.nodes[start : position + _NEIGHBOURS + 1]
     lines = [f"{_after(stage)}graph {graph.name!r}, node {node.serial} ({node.op}): {complaint}"]

@@ -38,7 +38,7 @@ def merge_equal(graph: Graph) -> Graph:
                 "strings and tuples of them, not lists or dicts"
             ) from None
         if found is None or not may_replace():
-            kept = node if inputs == node.inputs else node.with_inputs(inputs)
+            kept = node if inputs is node.inputs else node.with_inputs(inputs)
             known[key] = kept.outputs
             return kept.outputs
         note_replacement("merge_equal", node, inputs, found)
@@ -57,6 +57,8 @@ def _key(node: Node, inputs: tuple[Tensor, ...]) -> Key:
 
 def op_key(op: Op) -> Hashable:
     """Equal for ops that compute the same to the bit."""
+    if not op.field_names:
+        return (type(op),)
     return (type(op), tuple([_distinct(getattr(op, name)) for name in op.field_names]))
 
 

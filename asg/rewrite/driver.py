@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from asg.core.dim import known_equal
 from asg.core.errors import RewriteError
-from asg.core.graph import Graph, reachable_nodes, rebuild
+from asg.core.graph import Graph, Rebuilder, reachable_nodes, rebuild
 from asg.core.node import Node, next_serial
 from asg.core.op import Op
 from asg.core.origin import derive
@@ -37,9 +37,21 @@ class Index:
         self._numbers = frozenset(number for each in rules for number in each.numbers)
         self._by_kind: dict[tuple[Kind, ...], list[Rule]] = {}
 
-    def __contains__(self, root: type[Op]) -> bool:
-        """Whether any match starts from ops of a class."""
-        return root in self._by_root
+    def is_done(self, graph: Graph, bit: int) -> bool:
+        """Whether these rules, which have this bit, left every node of a graph as it is."""
+        roots = self._by_root
+        return not any([not n.settled & bit and type(n.op) in roots for n in graph.nodes])
+
+    def taker(self, bit: int, log: list[RuleHit]) -> Rebuilder:
+        """For `rebuild`: what tries the rules, which have this bit, on nodes they may take."""
+        roots = self._by_root
+
+        def take(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+            if inputs is node.inputs and (node.settled & bit or type(node.op) not in roots):
+                return None
+            return _rewrite_node(node, inputs, self, bit, log)
+
+        return take
 
     def of(self, node: Node) -> list[Rule]:
         """The rules that may match a node, as far as its op and the kinds of its operands tell."""
@@ -62,12 +74,13 @@ def rewrite(graph: Graph, rules: Sequence[Rule], log: list[RuleHit]) -> Graph:
     """
     graph = map_bodies(graph, lambda body: rewrite(body, rules, log))
     bit, index = _known(tuple(rules))
+    if index.is_done(graph, bit):
+        return graph
+    take = index.taker(bit, log)
     for _ in range(MAX_ROUNDS):
         hits = len(log)
-        graph = rebuild(graph, lambda node, inputs: _rewrite_node(node, inputs, index, bit, log))
-        if not may_replace():
-            return graph
-        if all(n.settled & bit or type(n.op) not in index for n in graph.nodes):
+        graph = rebuild(graph, take)
+        if not may_replace() or index.is_done(graph, bit):
             return graph
     recent = sorted({hit.rule for hit in log[hits:]})
     raise RewriteError(f"rules never settle after {MAX_ROUNDS} rounds: {', '.join(recent)}")
@@ -91,9 +104,7 @@ def _rewrite_node(
     A rule looks at a node and what it depends on, and neither ever changes: a node that no rule
     took is settled, and is not tried again, in later passes either.
     """
-    if inputs == node.inputs and (node.settled & bit or type(node.op) not in index):
-        return None
-    current = node if inputs == node.inputs else node.with_inputs(inputs)
+    current = node if inputs is node.inputs else node.with_inputs(inputs)
     outputs = current.outputs
     for _ in range(MAX_ROUNDS):
         replaced = None if current.settled & bit else _first_hit(outputs, current, index, log)

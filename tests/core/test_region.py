@@ -1,5 +1,6 @@
 """Bodies: equality, closing over what is outside, text, verification, sizes."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -118,3 +119,10 @@ def test_sizes_are_bound_inside_bodies() -> None:
         found = run(x=ones, w=ones[0])
         assert found["last"].tolist() == [15.0] * size
         assert found["y"].tolist() == [0.0, 1.0 * size, 3.0 * size, 7.0 * size]
+
+
+def test_bodies_of_an_op_are_looked_for_once() -> None:
+    (op,) = [node.op for node in loop().nodes if bodies_of(node.op)]
+    assert bodies_of(op) is bodies_of(op)
+    assert bodies_of(replace(op, length=7)) == bodies_of(op)  # type: ignore[type-var]
+    assert bodies_of(asg.exp(1.0).node.op) == ()

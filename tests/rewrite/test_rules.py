@@ -16,6 +16,7 @@ from asg.ops.elementwise import Add, Multiply, Subtract
 from asg.ops.elementwise_unary import Exp, Negative, Tanh
 from asg.ops.reduce import Sum
 from asg.ops.shape import PermuteDims
+from asg.rewrite import driver
 from asg.rewrite.driver import Index, rewrite
 from asg.rewrite.pattern import uniform_value
 from asg.rewrite.rule import Rule, RuleHit, node_rule, rule
@@ -169,6 +170,13 @@ def test_new_nodes_tell_rule_source_line_and_scope() -> None:
     assert origin.scope == "block"
     assert origin.derived[-1] == ("rule", "tanh_to_exp", (old.node.serial,))
     assert log == [RuleHit("tanh_to_exp", old.node.serial, (found.node.serial,))]
+
+
+def test_what_rules_left_alone_is_not_visited_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = asg.input("x", (3,))
+    changed = rewrite(asg.Graph(y=asg.tanh(x) + asg.exp(x)), [tanh_to_exp], [])
+    monkeypatch.setattr(driver, "rebuild", lambda *args: pytest.fail("visited again"))
+    assert rewrite(changed, [tanh_to_exp], []) is changed
 
 
 def test_untouched_nodes_are_shared() -> None:
