@@ -7,7 +7,6 @@ read is as good as missing, and what cannot be written is left out, both with a 
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from functools import cache
@@ -17,8 +16,9 @@ from pathlib import Path
 from asg.cache.folder import compile_cache_folder, xla_cache_folder
 from asg.config import settings
 from asg.core.errors import FileError
+from asg.core.log import debug, warning
 
-LOG = logging.getLogger("asg.cache")
+_LOGGER = "asg.cache"
 SUFFIX = ".entry"
 _SUFFIXES = (SUFFIX, "-cache", "-atime")
 """Those of JAX's persistent cache included, which has a folder of its own."""
@@ -51,7 +51,7 @@ def read_entry(key: str) -> bytes | None:
 
 def report_damage(key: str, reason: str) -> None:
     """Tell that an entry is of no use; the next `write_entry` replaces it."""
-    LOG.warning("entry %s of the cache is damaged (%s) and is made anew", key[:16], reason)
+    warning(_LOGGER, "entry %s of the cache is damaged (%s) and is made anew", key[:16], reason)
 
 
 def write_entry(key: str, content: bytes) -> None:
@@ -74,7 +74,7 @@ def write_entry(key: str, content: bytes) -> None:
 @cache
 def _tell_once(message: str) -> None:
     """What is wrong with a folder is wrong at every compilation."""
-    LOG.warning("%s; asg.configure(compile_cache=...) takes another folder, or 'off'", message)
+    warning(_LOGGER, "%s; asg.configure(compile_cache=...) takes another folder, or 'off'", message)
 
 
 def remove_oldest(folder: Path, limit: int) -> None:
@@ -131,7 +131,7 @@ def _touch(path: Path) -> None:
     try:
         os.utime(path)
     except OSError:
-        LOG.debug("cannot touch %s", path)
+        debug(_LOGGER, "cannot touch %s", path)
 
 
 def _entries(folder: Path) -> list[tuple[float, int, Path]]:

@@ -9,7 +9,6 @@ computes with another library (MKL, Accelerate) or OpenBLAS was built for a sing
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -19,7 +18,9 @@ from threading import Lock
 
 import numpy as np
 
-LOG = logging.getLogger("asg.backends.numpy")
+from asg.core.log import debug, info
+
+_LOGGER = "asg.backends.numpy"
 
 AVX512 = frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl"})
 """What the kernels "SkylakeX" need."""
@@ -84,7 +85,7 @@ def openblas() -> OpenBlas | None:
             return OpenBlas(path)
         except (OSError, AttributeError):
             continue
-    LOG.debug("NumPy computes with no OpenBLAS that can be reached: its BLAS is left as it is")
+    debug(_LOGGER, "NumPy computes with no OpenBLAS that can be reached: its BLAS is left as it is")
     return None
 
 
@@ -178,12 +179,13 @@ def use_best_kernels() -> bool:
         return False
     before = library.kernels()
     if before.lower() not in OLDER_KERNELS or not processor_features() >= AVX512:
-        LOG.debug("OpenBLAS keeps its kernels for %s", before)
+        debug(_LOGGER, "OpenBLAS keeps its kernels for %s", before)
         return False
     if not library.choose_kernels("SkylakeX"):
-        LOG.debug("OpenBLAS cannot exchange its kernels for %s", before)
+        debug(_LOGGER, "OpenBLAS cannot exchange its kernels for %s", before)
         return False
-    LOG.info(
+    info(
+        _LOGGER,
         "OpenBLAS uses its AVX-512 kernels in this process, not those for %s: "
         "asg.config.configure(blas_kernels='library') leaves it",
         before,

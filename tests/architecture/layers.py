@@ -18,8 +18,8 @@ SHARED = frozenset({"asg.config"})
 BESIDE: dict[str, frozenset[str]] = {
     "asg._checkout": frozenset(),
     "asg.config": frozenset({"asg.core"}),  # its errors
-    # Its errors, and files that are written wholly or not at all; neither knows a graph.
-    "asg.cache": frozenset({"asg.core.errors", "asg.io.atomic"}),
+    # Its errors and logs, and files that are written wholly or not at all; none knows a graph.
+    "asg.cache": frozenset({"asg.core.errors", "asg.core.log", "asg.io.atomic"}),
     "asg.data": frozenset({"asg.cache", "asg.core.errors", "asg.io.atomic"}),
     "asg.backends": frozenset(
         {
