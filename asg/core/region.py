@@ -108,7 +108,7 @@ def map_bodies(
         return graph
 
     def enter(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-        if not enters(node.op):
+        if not bodies_of(node.op) or not enters(node.op):
             return None
         op = with_mapped_bodies(node.op, function)
         return None if op is node.op else node.with_op(op, inputs).outputs

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from asg.core.errors import DimError, DtypeError, OperandError, ShapeError, UnknownName
 from asg.core.explain import explained, retold
@@ -71,7 +71,9 @@ def service(name: str) -> Callable[..., Any]:
 
 def call(name: str, *args: Any, **kwargs: Any) -> Tensor:
     """Call the op function registered under ``name``."""
-    return cast("Tensor", service(name)(*args, **kwargs))
+    function = FUNCTIONS.get(name) or service(name)
+    result: Tensor = function(*args, **kwargs)
+    return result
 
 
 def op_class(name: str) -> type[Op]:
