@@ -44,6 +44,7 @@ class Draw:
         self.tensors: dict[str, Tensor] = {}
         self.bounds: dict[str, float] = {}
         self.feeds: dict[str, Array] = {}
+        self.at_kinks: set[str] = set()
 
     # -- adding ------------------------------------------------------------------------------
 
@@ -65,12 +66,14 @@ class Draw:
         return [Name(name) for name in names]
 
     def input(self, shape: Sequence[Any], array: Array, bound: float = 2.0) -> Name:
-        """One more input, fed with ``array``."""
+        """One more input, fed with ``array``; with a 0 in it, only its maker may use it."""
         name = f"{'x' if array.dtype.kind == 'f' else 'i'}{len(self.feeds)}"
         step = Step((name,), "input", (name, tuple(shape), array.dtype.name))
         self.tensors |= step.run(self.tensors)
         self.steps.append(step)
         self.feeds[name], self.bounds[name] = array, bound
+        if array.dtype.kind == "f" and not array.all():
+            self.at_kinks.add(name)
         return Name(name)
 
     def float_input(self, shape: Sequence[Size | SizeOf | int]) -> Name:
@@ -119,7 +122,11 @@ class Draw:
 
     def pick(self, accepts: Callable[[Tensor], bool] = lambda tensor: True) -> Name | None:
         """A floating value that is accepted, the newer the likelier."""
-        found = self.names(lambda t: t.dtype.name == self.dtype and accepts(t))
+        found = [
+            name
+            for name in self.names(lambda t: t.dtype.name == self.dtype and accepts(t))
+            if name.text not in self.at_kinks
+        ]
         if not found:
             return None
         return found[int(self.random.triangular(0, len(found), len(found)) - 1e-9)]

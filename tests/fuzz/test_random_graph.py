@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ from asg.passes import merge_equal as merge_module
 from asg.passes import pipeline, specialise
 from asg.passes.pipeline import RulePass
 from asg.rewrite.rule import Rule, node_rule
+from asg.testing.draw import Draw, Size
 from asg.testing.random_graph import random_recipe
 from asg.testing.recipe import Recipe
 from asg.testing.shrink import shrink
@@ -142,6 +144,14 @@ def test_differences_are_reliable_nearly_everywhere(monkeypatch: pytest.MonkeyPa
         derivatives_are_differences(Case(random_recipe(seed)))
     assert len(errors) > 50
     assert np.mean(np.array(errors) > 1e-6) < 0.1
+
+
+def test_numbers_at_kinks_are_for_their_maker_alone() -> None:
+    draw = Draw(Random(0), "float64", [Size(2)])
+    draw.input((2,), np.array([0.0, 1.0]))
+    assert draw.pick() is None
+    away = draw.input((2,), np.array([-0.5, 1.0]))
+    assert {draw.pick() for _ in range(20)} == {away}
 
 
 def test_a_script_builds_the_same_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
