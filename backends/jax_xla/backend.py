@@ -50,7 +50,7 @@ class JaxBackend:
         roll: whether layers that repeat become one loop, whose body XLA compiles once. The
             variables of such layers are then held as rows of stacks. By default where steps become
             faster as well: from 16 layers on whose values have at most 16 KiB on average, when
-            1,000 nodes are saved in all. True: wherever two layers follow each other, for the
+            1,000 nodes are saved in all. True: wherever three layers follow each other, for the
             sake of compile time; steps on large values then take longer. False: nowhere.
 
     Raises:
