@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from compileall import compile_dir
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import ceil, isclose
@@ -127,6 +128,7 @@ def measure(name: str, peers: Sequence[str], settings: Settings) -> dict[str, Re
     Raises:
         BenchmarkError: two peers compute different losses, or one fails.
     """
+    compile_sources()
     with ExitStack() as stack:
         cache = stack.enter_context(TemporaryDirectory(prefix="benchmarks-"))
         workers: dict[str, WorkerProcess] = {}
@@ -142,6 +144,15 @@ def measure(name: str, peers: Sequence[str], settings: Settings) -> dict[str, Re
             memory = worker.ask("memory")
             results[peer].peak_mb, results[peer].imported_mb = memory.values()
         return results
+
+
+def compile_sources() -> None:
+    """Python's bytecode of asg, as every installed package has it.
+
+    Where Python is told to write none, each process would compile what it loads on demand.
+    """
+    for folder in ("asg", "backends", "benchmarks"):
+        compile_dir(ROOT / folder, quiet=2)
 
 
 def check_losses(name: str, losses: Mapping[str, Sequence[float]]) -> None:

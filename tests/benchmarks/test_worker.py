@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from importlib.util import cache_from_source
+from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.measure import BenchmarkError, Settings, check_losses, measure
+from benchmarks.measure import (
+    ROOT,
+    BenchmarkError,
+    Settings,
+    check_losses,
+    compile_sources,
+    measure,
+)
 from benchmarks.worker import Worker, serve
 
 
@@ -42,3 +51,10 @@ def test_a_wrong_name_is_one_line_and_exit_code_2(
         main([option, "nothing"])
     said = capsys.readouterr()
     assert said.err.count("\n") == 1 and "'nothing'" in said.err and said.out == ""
+
+
+def test_bytecode_is_there_before_anything_is_timed() -> None:
+    """As of every package that was installed: sources are not compiled in what is told as build."""
+    compile_sources()
+    source = ROOT / "asg" / "nn" / "linear.py"
+    assert Path(cache_from_source(str(source))).stat().st_mtime >= source.stat().st_mtime
