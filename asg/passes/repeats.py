@@ -17,6 +17,7 @@ from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.region import needed_order
 from asg.core.tensor import Tensor
+from asg.ops.slicing import Select
 
 WINDOWS = (512, 128, 32, 8)
 """Nodes in a row by which repeats are told: as many as are the same from one to the next."""
@@ -24,7 +25,7 @@ WINDOWS = (512, 128, 32, 8)
 _PRIME, _BASE = (1 << 61) - 1, 1_000_003  # of the codes of windows
 
 OUTSIDE = -1
-"""The place of what has no place in the order: inputs, variables, constants."""
+"""The place of what has no place in the order: inputs and their rows, variables, constants."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Order:
 
     def __init__(self, graph: Graph) -> None:
         """Number the nodes, and the kinds of nodes."""
-        self.nodes = [node for node in needed_order(graph) if node.inputs]
+        needed = needed_order(graph)
+        self.nodes = [node for node in needed if node.inputs and not _is_row_of_input(node)]
         self.places = {node: place for place, node in enumerate(self.nodes)}
         kinds: dict[object, int] = {}
         self.kinds = [kinds.setdefault(_kind(node), len(kinds)) for node in self.nodes]
@@ -173,6 +175,12 @@ class Order:
                 twice = cut - made > period
                 carried[(cut - start) % period] += inf if twice else known_bytes(tensor.type)
         return None if min(carried) == inf else carried
+
+
+def _is_row_of_input(node: Node) -> bool:
+    """``x[3]`` of an input: no computation of a repeat, but what it is given, a row in each."""
+    op = node.op
+    return isinstance(op, Select) and op.axes == (0,) and not node.inputs[0].node.inputs
 
 
 def _kind(node: Node) -> object:

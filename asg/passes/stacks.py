@@ -13,7 +13,7 @@ from asg.core.tensor import Tensor
 from asg.ops.join import Concat, Flip
 from asg.ops.rows import StackRows, UnstackRows
 from asg.ops.shape import Reshape
-from asg.ops.slicing import Slice
+from asg.ops.slicing import Select, Slice
 
 Rows = tuple[Tensor, ...]
 
@@ -98,7 +98,7 @@ class Stacks:
             chain = self._chains[row]
             whole = _stack(chain)
             self._homes |= {each: (whole, place) for place, each in enumerate(chain)}
-        return self._homes.get(row, (None, 0))
+        return self._homes.get(row) or _selected_from(row)
 
     def _pieces(self, rows: Rows) -> Iterator[_Piece]:
         piece: _Piece | None = None
@@ -112,6 +112,14 @@ class Stacks:
             piece.rows.append(row)
         if piece is not None:
             yield piece
+
+
+def _selected_from(row: Tensor) -> tuple[Tensor | None, int]:
+    """The tensor that a value is a row of, written as ``x[place]``, and the place."""
+    op = row.node.op
+    if isinstance(op, Select) and op.axes == (0,) and isinstance(op.places[0], int):
+        return row.node.inputs[0], op.places[0]
+    return None, 0
 
 
 def _stack(rows: Sequence[Tensor]) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from asg.core.graph import Graph
 from asg.core.node import Node
@@ -22,6 +23,7 @@ from asg.ops.slicing import Select, Slice
 from asg.rewrite.watch import may_replace, note_replacement
 
 Rows = tuple[Tensor, ...]
+Row = TypeVar("Row")
 
 
 def unroll(graph: Graph, steps: int | None = None) -> Graph:
@@ -50,12 +52,14 @@ class _Unrolling:
         loops: what is written out.
         new: what stands for a value of the graph in the copy, of those that changed.
         rows: of values of the copy that are stacks, their rows.
+        read: the rows that are read one by one of other values, by their places.
     """
 
     graph: Graph
     loops: set[Node]
     new: dict[Tensor, Tensor] = field(default_factory=dict)
     rows: dict[Tensor, Rows] = field(default_factory=dict)
+    read: dict[tuple[Tensor, int], Tensor] = field(default_factory=dict)
 
     def unrolled(self) -> Graph:
         """The copy."""
@@ -86,14 +90,25 @@ class _Unrolling:
         """What takes rows out of a stack, if these are known."""
         op = node.op
         rows = self.rows.get(inputs[0]) if inputs else None
-        if rows is None:
-            return None
         if isinstance(op, UnstackRows):
             return rows
-        if isinstance(op, Select) and op.axes[:1] == (0,) and len(op.axes) == 1:
-            place = op.places[0]
-            return (rows[place],) if isinstance(place, int) else None
+        if isinstance(op, Select) and op.axes == (0,) and isinstance(op.places[0], int):
+            return (self._row(inputs[0], op.places[0], node),)
         return None
+
+    def _row(self, whole: Tensor, place: int, node: Node | None = None) -> Tensor:
+        """A row of a value; ``node`` is what reads it already, if there is one."""
+        rows = self.rows.get(whole)
+        if rows is not None:
+            return rows[place]
+        if (whole, place) not in self.read:
+            if node is None:
+                row: Tensor = Select((0,), (place,))(whole)
+            else:
+                same = node.inputs == (whole,)
+                row = node.output if same else node.with_inputs((whole,)).output
+            self.read[whole, place] = row
+        return self.read[whole, place]
 
     def _note_stack(self, node: Node, inputs: Rows, outputs: Rows) -> None:
         """The rows of what joins rows, or takes a part of them."""
@@ -102,8 +117,8 @@ class _Unrolling:
         one_row = isinstance(op, Reshape) and op.shape == (1, *inputs[0].shape)
         if one_row or isinstance(op, StackRows):
             rows = inputs
-        elif isinstance(op, Concat) and op.axis == 0 and None not in known:
-            rows = tuple([row for each in known for row in each or ()])
+        elif isinstance(op, Concat) and op.axis == 0 and any(known) and _are_counted(inputs):
+            rows = tuple([row for tensor in inputs for row in self._rows_of(tensor)])
         elif isinstance(op, Flip) and op.axes == (0,) and known[0] is not None:
             rows = known[0][::-1]
         elif isinstance(op, Slice) and known[0] is not None:
@@ -114,7 +129,7 @@ class _Unrolling:
     def _written_out(self, op: Scan, inputs: Rows) -> Rows:
         assert isinstance(op.length, int)
         first, behind = op.carries, op.carries + op.stacked
-        elements = [self._rows_of(tensor, op.length) for tensor in inputs[first:behind]]
+        elements = [self._rows_of(tensor) for tensor in inputs[first:behind]]
         carries: Sequence[Tensor] = inputs[:first]
         kept: list[Rows] = []
         for step in range(op.length)[:: -1 if op.reverse else 1]:
@@ -125,9 +140,10 @@ class _Unrolling:
         stacks = [self._stack(rows) for rows in zip(*kept[:: -1 if op.reverse else 1], strict=True)]
         return (*carries, *stacks)
 
-    def _rows_of(self, tensor: Tensor, count: int) -> Rows:
+    def _rows_of(self, tensor: Tensor) -> Rows:
         if tensor not in self.rows:
-            self.rows[tensor] = tuple([Select((0,), (row,))(tensor) for row in range(count)])
+            whole, places = _in_whole(tensor)
+            self.rows[tensor] = tuple([self._row(whole, place) for place in places])
         return self.rows[tensor]
 
     def _stack(self, rows: Rows) -> Tensor:
@@ -136,7 +152,29 @@ class _Unrolling:
         return stack
 
 
-def _part(op: Slice, rows: Rows, whole: Tensor) -> Rows | None:
+def _in_whole(tensor: Tensor) -> tuple[Tensor, Sequence[int]]:
+    """Where the rows of a tensor come from, and their places there."""
+    op = tensor.node.op
+    if isinstance(op, Slice) and _are_counted(tensor.node.inputs):
+        (whole,) = tensor.node.inputs
+        places = _part(op, tuple(range(_count(whole))), whole)
+        if places is not None:
+            return whole, places
+    return tensor, range(_count(tensor))
+
+
+def _count(tensor: Tensor) -> int:
+    count = tensor.shape[0]
+    assert isinstance(count, int)  # asked for before
+    return count
+
+
+def _are_counted(tensors: Rows) -> bool:
+    """Whether the numbers of rows are known."""
+    return all(isinstance(tensor.shape[0], int) for tensor in tensors)
+
+
+def _part(op: Slice, rows: tuple[Row, ...], whole: Tensor) -> tuple[Row, ...] | None:
     """The rows that a slice takes whole; None if it takes parts of them."""
     start, stop, step = op.start[0], op.stop[0], op.step[0]
     rest = Slice(op.start[1:], op.stop[1:], op.step[1:])

@@ -115,6 +115,19 @@ def _of_tokens(logits: asg.Tensor, labels: asg.Tensor) -> asg.Tensor:
     return asg.cross_entropy(logits, labels, axis=-1)
 
 
+def test_steps_over_an_input_written_out_become_a_loop_over_it() -> None:
+    x = asg.input("x", (14, 2, 3), dtype=asg.float64)
+    weight = asg.parameter("weight", (3, 3), dtype=asg.float64, init=0.1)
+    h = x[0]
+    for step in range(1, 14):
+        h = asg.tanh(h @ weight + x[step])
+    graph = prepared(asg.train_step((h * h).sum(), optimizer=optim.sgd(0.1)))
+    rolled = roll(graph, repeats=3, nodes=1)
+    assert [op.length for op in loops(rolled)] == [13, 11]  # the last gradients differ
+    assert not [node for node in rolled.nodes if node.op.name == "stack_rows"]
+    assert meaning(unroll(rolled)) == meaning(graph)
+
+
 def test_large_values_are_left_alone() -> None:
     graph = prepared(layers(8))
     assert loops(roll(graph, repeats=2, nodes=1, mean_bytes=2 * 3 * 8 + 24))
