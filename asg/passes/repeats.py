@@ -17,7 +17,7 @@ from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.region import needed_order
 from asg.core.tensor import Tensor
-from asg.ops.slicing import Select
+from asg.passes.stacks import taken_from
 
 WINDOWS = (512, 128, 32, 8)
 """Nodes in a row by which repeats are told: as many as are the same from one to the next."""
@@ -179,8 +179,8 @@ class Order:
 
 def _is_row_of_input(node: Node) -> bool:
     """``x[3]`` of an input: no computation of a repeat, but what it is given, a row in each."""
-    op = node.op
-    return isinstance(op, Select) and op.axes == (0,) and not node.inputs[0].node.inputs
+    taken = taken_from(node.outputs[0])
+    return taken is not None and not taken[0].node.inputs
 
 
 def _kind(node: Node) -> object:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import TypeVar
 
 from asg.analysis.memory import known_bytes
 from asg.core.graph import Graph
@@ -23,9 +24,10 @@ from asg.core.region import Body, body_input
 from asg.core.tensor import Tensor
 from asg.ops.loops import Scan
 from asg.passes.repeats import Order, Run
-from asg.passes.stacks import Stacks
+from asg.passes.stacks import Stacks, rows_of
 from asg.rewrite.watch import may_replace, note_replacement
 
+Kind = TypeVar("Kind")
 Value = tuple[int, int]
 """A value of a repeat: the place of its node in the repeat, and the number of the output."""
 
@@ -91,7 +93,7 @@ class _Layers:
     sources: tuple[tuple[Source, ...], ...]
     read: dict[Value, set[int]]
 
-    def distinct(self, kind: type) -> list[Source]:
+    def distinct(self, kind: type[Kind]) -> list[Kind]:
         """The sources of one kind, each once, in order."""
         every = (source for sources in self.sources for source in sources)
         return list(dict.fromkeys(source for source in every if isinstance(source, kind)))
@@ -177,7 +179,6 @@ class _Rolling:
         """The copy."""
         for each in self.layers:
             for source in each.distinct(_Stacked):
-                assert isinstance(source, _Stacked)
                 self.stacks.expect(source.rows)
         starts = {each.run.start: each for each in self.layers}
         place = 0
@@ -226,7 +227,7 @@ class _Rolling:
         """What stands for the values of the run that are read outside of it."""
         run = layers.run
         for value, tensor in zip(body.kept, outputs[len(body.carried) :], strict=True):
-            rows = self.stacks.rows_of(tensor)
+            rows = rows_of(tensor)
             for repeat, row in enumerate(rows[::-1] if reverse else rows):
                 self.new[self._value(run, repeat, value)] = row
         for value, tensor in zip(body.lasts, outputs, strict=False):
@@ -249,12 +250,9 @@ class _Body:
 
     def __init__(self, layers: _Layers, nodes: Sequence[Node]) -> None:
         """``nodes`` are those of the first repeat."""
-        self.carried = [each for each in layers.distinct(_Carried) if isinstance(each, _Carried)]
-        self.stacked = [each for each in layers.distinct(_Stacked) if isinstance(each, _Stacked)]
-        self.captured = [
-            each for each in layers.distinct(Tensor)
-            if isinstance(each, Tensor) and not _is_constant(each)
-        ]  # fmt: skip
+        self.carried = layers.distinct(_Carried)
+        self.stacked = layers.distinct(_Stacked)
+        self.captured = [each for each in layers.distinct(Tensor) if not _is_constant(each)]
         self.lasts = [each.value for each in self.carried]
         only_last = {layers.run.count - 1}
         self.kept = [

@@ -47,7 +47,7 @@ class _Piece:
 
 
 class Stacks:
-    """The stacks of a graph, and where values stand in them."""
+    """The stacks of a graph, and where values stand in them that are not taken from one."""
 
     def __init__(self) -> None:
         """No stack yet."""
@@ -66,14 +66,6 @@ class Stacks:
         joined = next(filter(None, (_joined(old, each) for each in (rows, rows[::-1]))), None)
         if joined is not None:
             self._chains |= dict.fromkeys(joined, joined)
-
-    def rows_of(self, whole: Tensor) -> Rows:
-        """The rows of a stack, for whoever reads them one by one."""
-        count = whole.shape[0]
-        assert isinstance(count, int)  # passes make stacks of so many layers
-        rows = UnstackRows(count).apply(whole)
-        self._homes |= {row: (whole, place) for place, row in enumerate(rows)}
-        return rows
 
     def stacked(self, rows: Rows) -> Tensor:
         """A tensor of these rows, made of the stacks that they stand in."""
@@ -98,7 +90,7 @@ class Stacks:
             chain = self._chains[row]
             whole = _stack(chain)
             self._homes |= {each: (whole, place) for place, each in enumerate(chain)}
-        return self._homes.get(row) or _selected_from(row)
+        return self._homes.get(row) or taken_from(row) or (None, 0)
 
     def _pieces(self, rows: Rows) -> Iterator[_Piece]:
         piece: _Piece | None = None
@@ -114,12 +106,21 @@ class Stacks:
             yield piece
 
 
-def _selected_from(row: Tensor) -> tuple[Tensor | None, int]:
-    """The tensor that a value is a row of, written as ``x[place]``, and the place."""
+def rows_of(whole: Tensor) -> Rows:
+    """The rows of a stack, for whoever reads them one by one."""
+    count = whole.shape[0]
+    assert isinstance(count, int)  # passes make stacks of so many layers
+    return UnstackRows(count).apply(whole)
+
+
+def taken_from(row: Tensor) -> tuple[Tensor, int] | None:
+    """The tensor that a value is taken from as a row, and its place; None for other values."""
     op = row.node.op
+    if isinstance(op, UnstackRows):
+        return row.node.inputs[0], row.index
     if isinstance(op, Select) and op.axes == (0,) and isinstance(op.places[0], int):
         return row.node.inputs[0], op.places[0]
-    return None, 0
+    return None
 
 
 def _stack(rows: Sequence[Tensor]) -> Tensor:

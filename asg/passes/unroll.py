@@ -20,6 +20,7 @@ from asg.ops.loops import Scan
 from asg.ops.rows import StackRows, UnstackRows
 from asg.ops.shape import Reshape
 from asg.ops.slicing import Select, Slice
+from asg.passes.stacks import taken_from
 from asg.rewrite.watch import may_replace, note_replacement
 
 Rows = tuple[Tensor, ...]
@@ -88,13 +89,10 @@ class _Unrolling:
 
     def _known_rows(self, node: Node, inputs: Rows) -> Rows | None:
         """What takes rows out of a stack, if these are known."""
-        op = node.op
-        rows = self.rows.get(inputs[0]) if inputs else None
-        if isinstance(op, UnstackRows):
-            return rows
-        if isinstance(op, Select) and op.axes == (0,) and isinstance(op.places[0], int):
-            return (self._row(inputs[0], op.places[0], node),)
-        return None
+        if isinstance(node.op, UnstackRows):
+            return self.rows.get(inputs[0])
+        taken = taken_from(node.outputs[0])
+        return None if taken is None else (self._row(inputs[0], taken[1], node),)
 
     def _row(self, whole: Tensor, place: int, node: Node | None = None) -> Tensor:
         """A row of a value; ``node`` is what reads it already, if there is one."""

@@ -73,12 +73,11 @@ def _stacks_of_variables(graph: Graph) -> dict[Rows, Tensor]:
     written = {slot.input: slot.output is not None for slot in graph.state}
     taken: set[int] = set()
     found: dict[Rows, Tensor] = {}
-    for node in graph.nodes:
+    for node in [node for node in graph.nodes if isinstance(node.op, StackRows)]:
         rows = tuple([positions.get(tensor, -1) for tensor in node.inputs])
         distinct = set(rows)
         if (
-            isinstance(node.op, StackRows)
-            and distinct <= written.keys() - taken
+            distinct <= written.keys() - taken
             and len(distinct) == len(rows)
             and len({written[row] for row in rows}) == 1
         ):

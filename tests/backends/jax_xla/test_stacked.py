@@ -241,6 +241,8 @@ def test_variables_in_two_stacks_or_only_partly_written_are_not_lifted() -> None
     rolled = lifted(roll(graph, repeats=2, nodes=1))
     assert rolled is not None and len(rolled.stacks) == 2  # of weights, and of momenta
     assert len(set(rolled.places())) == 2 * COUNT
+    left = [node.op.name for node in rolled.inner.nodes]
+    assert "stack_rows" not in left and "scan" in left  # what loops give is the next stack
     h = asg.input("x", (2, WIDTH), asg.float64)
     for number in range(4):
         frozen = number % 2 == 0
