@@ -37,7 +37,8 @@ figures come from one run, whose ratios mean more than its times: quote ratios.
   to fall asleep. Times are {clock} time on {cores} cores, medians over the rounds; ratios are
   medians of the ratios within each round.
 - "build" is making the step and running it once with empty caches, without imports (Python's
-  bytecode is there, as after an installation, for what is loaded on demand). "peak" is the
+  bytecode is there, as after an installation, for what is loaded on demand). "again" is the same
+  in a later process, of peers that leave what they compiled on disk by default. "peak" is the
   most memory of the process, "grown" the part of it that came after the imports.
 - asg's programs are what its users write: layers of `asg.nn`, `asg.optim`, `asg.train_step`, and
   the defaults of `asg.compile`. PyTorch runs eagerly with fused optimizers, images with channels

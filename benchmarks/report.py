@@ -25,7 +25,7 @@ def spelled(seconds: float) -> str:
 def header() -> list[str]:
     """The columns of a table of steps."""
     ratios = [f"/ {name}" for name in REFERENCES]
-    return ["workload", "peer", "step", *ratios, "build s", "peak MB", "grown MB"]
+    return ["workload", "peer", "step", *ratios, "build s", "again s", "peak MB", "grown MB"]
 
 
 def rows(name: str, results: Results) -> list[list[str]]:
@@ -42,7 +42,8 @@ def _ratios(result: Result, results: Results) -> list[str]:
 
 def _costs(result: Result) -> list[str]:
     grown = result.peak_mb - result.imported_mb
-    return [f"{result.build_seconds:.2f}", f"{result.peak_mb:.0f}", f"{grown:.0f}"]
+    again = "-" if result.again_seconds is None else f"{result.again_seconds:.2f}"
+    return [f"{result.build_seconds:.2f}", again, f"{result.peak_mb:.0f}", f"{grown:.0f}"]
 
 
 def overview(measured: Mapping[str, Results]) -> list[list[str]]:

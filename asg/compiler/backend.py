@@ -112,6 +112,30 @@ class CacheableBackend(Backend, Protocol):
         """All that lowering and its own passes depend on, besides graph, sources and processor."""
 
 
+@runtime_checkable
+class PlannedProgram(Executable, Protocol):
+    """A program that tells the decisions it was made by."""
+
+    def told_plan(self) -> Any:
+        """In terms of JSON."""
+
+
+@runtime_checkable
+class KeepingBackend(CacheableBackend, Protocol):
+    """A backend whose plans may be kept as well."""
+
+    def plan_facts(self) -> str | None:
+        """All that plans depend on besides graph, sources, processor and `fingerprint`; None
+        while they depend on more than can be told."""
+
+    def compile(self, graph: Graph, plan: Any = None) -> PlannedProgram:
+        """`Backend.compile`, by the plan of an equal graph where there is one.
+
+        Raises:
+            ValueError, LookupError, TypeError: it is no plan of such a graph.
+        """
+
+
 def names_of(ops: Iterable[type[Op]]) -> str:
     """Classes of ops as a `CacheableBackend.fingerprint` tells them: sorted, with their modules."""
     return ", ".join(sorted(f"{op.__module__}.{op.__qualname__}" for op in ops))

@@ -173,7 +173,9 @@ class Executable:
         if self._watched is None:
             known = self.specialised(shapes)
             with self.tuning():
-                return self.backend.compile(known)
+                if self._kept is None:
+                    return self.backend.compile(known)
+                return self._kept.compiled(self._binding(shapes), known)
         from asg.compiler.debug import DebuggedProgram, run_watched
 
         binding = self._binding(shapes)

@@ -2,8 +2,9 @@
 
 Passes cost a hundred times what it takes to recognise the graph and to read what they made of it
 (a transformer of 2900 nodes: 0.6 s against 0.03 s). Kept are the signature of the optimised graph,
-which sessions need, and for every binding of sizes the graph that the backend compiles. The
-optimised graph itself is not: whoever looks at it, or at the records of passes, has them run.
+which sessions need, and for every binding of sizes the graph that the backend compiles, and the
+plan of its memory. The optimised graph itself is not: whoever looks at it, or at the records of
+passes, has them run.
 
 A key covers the graph with its constants, the passes and rules by name, the sources of asg, the
 versions of Python and NumPy, the processor (constants are folded on it) and what the backend says
@@ -21,7 +22,7 @@ from typing import TypeGuard
 from asg.cache.facts import machine, software, sources
 from asg.cache.folder import compile_cache_folder
 from asg.cache.store import read_entry, report_damage, write_entry
-from asg.compiler.backend import Backend, CacheableBackend
+from asg.compiler.backend import Backend, CacheableBackend, Executable, KeepingBackend
 from asg.compiler.graph_code import Given, Untold, graph_from_json, graph_to_json
 from asg.compiler.signature import Signature
 from asg.core.collector import paused_collector
@@ -78,6 +79,23 @@ class Kept:
         except _DAMAGED as error:
             report_damage(key, str(error))
             return None
+
+    def compiled(self, binding: Mapping[str, int], graph: Graph) -> Executable:
+        """The program of a graph for these sizes, by the plan of an earlier run if there is one."""
+        backend = self._backend
+        facts = backend.plan_facts() if isinstance(backend, KeepingBackend) else None
+        if facts is None or not isinstance(backend, KeepingBackend):
+            return backend.compile(graph)
+        key = self._key(f"plan {facts} {_spelled(binding)}")
+        content = read_entry(key)
+        if content is not None:
+            try:
+                return backend.compile(graph, json.loads(content))
+            except _DAMAGED as error:
+                report_damage(key, str(error))
+        program = backend.compile(graph)
+        write_entry(key, json.dumps(program.told_plan()).encode())
+        return program
 
     def keep_program_graph(self, binding: Mapping[str, int], graph: Graph) -> None:
         """For the next time; what has no form on disk is left out."""

@@ -15,12 +15,13 @@ from asg.core.types import TensorType
 
 from . import kernels as kernels  # importing them fills the tables
 from .bind import plan_only
+from .blas import kernels as blas_kernels
 from .blas import use_best_kernels
 from .interpreter import NumpyExecutable
 from .kernel import KERNELS, VIEWS
 from .passes import PASSES
 from .plain import register_function
-from .tuning import notes_of_tuning, tuning
+from .tuning import is_tuned, notes_of_tuning, tuning
 
 
 class NumpyBackend:
@@ -40,16 +41,32 @@ class NumpyBackend:
         """Run ops of a class by ``function(op, *arrays)``, which allocates its results."""
         register_function(op_class, function)
 
-    def compile(self, graph: Graph) -> NumpyExecutable:
+    def compile(self, graph: Graph, plan: Any = None) -> NumpyExecutable:
         """The program of a lowered graph without symbolic sizes; its memory is allocated here.
+
+        A ``plan`` is what `NumpyExecutable.told_plan` told of an equal graph in an earlier run.
 
         Raises:
             UnsupportedOp: a node has neither kernel nor view.
+            ValueError, LookupError, TypeError: the plan was told of another graph.
         """
         if settings.blas_kernels == "auto":
             use_best_kernels()
         with paused_collector():
-            return NumpyExecutable(graph)
+            return NumpyExecutable(graph, plan)
+
+    def plan_facts(self) -> str | None:
+        """What plans depend on besides: the kernels of BLAS, which some products are fit to.
+
+        None while ways are measured, and where an op of asg has a kernel of somebody else: its
+        promises are no part of the sources that a key covers.
+        """
+        functions = [*VIEWS.items(), *((op, entry.bind) for op, entry in KERNELS.items())]
+        if is_tuned() or not all(_is_ours(each) for op, each in functions if _is_ours(op)):
+            return None
+        if settings.blas_kernels == "auto":
+            use_best_kernels()
+        return f"kernels of BLAS: {blas_kernels()}"
 
     def fingerprint(self) -> str:
         """The ops that have kernels, those of plug-ins too, and the number of threads."""
@@ -77,6 +94,11 @@ class NumpyBackend:
     def __repr__(self) -> str:
         """``<backend numpy>``."""
         return f"<backend {self.name}>"
+
+
+def _is_ours(what: Any) -> bool:
+    """Of a class or a function."""
+    return str(what.__module__).startswith("asg.")
 
 
 BACKEND = NumpyBackend()

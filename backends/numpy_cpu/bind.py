@@ -27,6 +27,7 @@ from .kernel import Array, Call, Kernel, Scratch
 from .layout import prototype_memory, reserved_memory
 from .order import in_memory_order, memory_order
 from .plan import ARENA, OUTSIDE, STATE, Inside, Plan, Storage, make_plan
+from .plan_code import plan_from_json
 
 
 @dataclass(eq=False, slots=True)
@@ -92,13 +93,16 @@ class Program:
         return replace(self, arrays=arrays, steps=steps, finish=finish)
 
 
-def bind(graph: Graph, reuse: bool = True) -> Program:
+def bind(graph: Graph, reuse: bool = True, told: Any = None) -> Program:
     """Plan the memory of a graph, allocate it, and bind every kernel to it.
+
+    A plan that `plan_to_json` has ``told`` is not made again.
 
     Raises:
         UnsupportedOp: a node has neither kernel nor view.
+        ValueError, LookupError, TypeError: the plan was told of another graph.
     """
-    plan = complete_plan(graph, reuse)
+    plan = complete_plan(graph, reuse) if told is None else plan_from_json(told, graph)
     return bind_plan(plan, aligned_memory(plan.arena_bytes), {})
 
 
@@ -171,12 +175,23 @@ def bind_inside(graph: Graph, outside: Mapping[Tensor, Array]) -> Program:
     ``outside`` holds C-contiguous arrays of values that do not lie in memory of the program:
     inputs, and values that kernels compute and that own their memory.
     """
-    plan = complete_plan(graph, outside=outside, inputs_as_given=True)
+    plan = plan_inside(graph, outside, inputs_as_given=True)
     program = bind_plan(plan, aligned_memory(plan.arena_bytes), outside)
     around = _around.get()
     if around is not None:
         around.plans.append(program.plan)
     return program
+
+
+def plan_inside(
+    graph: Graph, outside: Iterable[Tensor] = (), inputs_as_given: bool = False
+) -> Plan:
+    """`complete_plan` for kernels that bind programs; as an earlier run told it, where it did."""
+    around = _around.get()
+    told = None if around is None else next(around.told, None)
+    if told is None:
+        return complete_plan(graph, True, outside, inputs_as_given)
+    return plan_from_json(told, graph)
 
 
 def nested_memory(plan: Plan, scratch: Scratch) -> Array:
@@ -202,7 +217,8 @@ class _inside:  # noqa: N801 - a `with` of a class, since it is entered for ever
     __slots__ = ("_found", "_node", "_plan", "_token")
 
     def __init__(self, plan: Plan, node: Node) -> None:
-        self._plan, self._node, self._found = plan, node, Inside()
+        self._plan, self._node = plan, node
+        self._found = Inside(told=iter(plan.told.get(node, ())))
 
     def __enter__(self) -> None:
         self._token = _around.set(self._found)

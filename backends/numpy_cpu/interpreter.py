@@ -7,6 +7,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from threading import Lock
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from .bind import Program, bind
 from .blas import single_threaded
 from .explain import explain_program
 from .kernel import Array, Call
+from .plan_code import plan_to_json
 from .products import keeps_blas_alone
 from .share import in_turn
 from .threads import be_quiet_and_lean
@@ -38,14 +40,15 @@ class NumpyExecutable:
     variables half updated.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        """Plan, allocate, bind.
+    def __init__(self, graph: Graph, told: Any = None) -> None:
+        """Plan, allocate, bind; a plan that an earlier run has ``told`` is not made again.
 
         Raises:
             UnsupportedOp: a node has neither kernel nor view.
+            ValueError, LookupError, TypeError: the plan was told of another graph.
         """
         self.graph = graph
-        self._program = program = bind(graph)
+        self._program = program = bind(graph, told=told)
         self._lock = Lock()
         self._quiet = _quiet_context()
         self._feeds = [(i, a, a.shape, a.dtype) for i, a in program.feeds()]
@@ -146,6 +149,10 @@ class NumpyExecutable:
         if self._plan is None:
             self._plan = self._program.plan.summary()
         return self._plan
+
+    def told_plan(self) -> Any:
+        """The plan as JSON, for another run."""
+        return plan_to_json(self._program.plan)
 
     def explain(self) -> str:
         """The plan and the schedule as text, a line per value."""

@@ -89,7 +89,7 @@ Layouts = dict[Tensor, Layout]
 def resolve_layouts(graph: Graph, inputs_as_given: bool = False) -> Layouts:
     """The layout of every value; ``inputs_as_given`` are in C order, whoever reads them."""
     prototypes = prototype_memory(graph)
-    start = _address(prototypes)
+    start = address_of(prototypes)
     moved: set[Tensor] = set() if inputs_as_given else inputs_batch_innermost(graph)
     turned = matrices_read_turned(graph)
     layouts: Layouts = {}
@@ -98,7 +98,7 @@ def resolve_layouts(graph: Graph, inputs_as_given: bool = False) -> Layouts:
             order = batch_innermost(node.output.ndim) if node.output in moved else None
             layouts[node.output] = _own_layout(node.output, order)
             continue
-        found = _viewed(node, layouts, prototypes, start)
+        found = resolved_view(node, layouts, prototypes, start)
         if found is not None:
             layouts[node.output] = found
             continue
@@ -184,8 +184,13 @@ def _row_major(dtype: DType, shape: Shape) -> tuple[int, tuple[int, ...]]:
     return 0 if 0 in shape else step, tuple(reversed(strides))
 
 
-def _viewed(node: Node, layouts: Layouts, prototypes: Array, start: int) -> Layout | None:
-    """The layout of a view; None for what is none. ``start`` is the address of the prototypes."""
+def resolved_view(
+    node: Node, layouts: Layouts, prototypes: Array, start: int
+) -> Layout | None:
+    """The layout of a constant, or of a view; None for what is neither.
+
+    Views are asked with arrays over ``prototypes``, whose address is ``start``.
+    """
     viewer = VIEWS.get(type(node.op))
     if viewer is None:
         return None
@@ -197,7 +202,7 @@ def _viewed(node: Node, layouts: Layouts, prototypes: Array, start: int) -> Layo
     if not sources or sources[0].constant is not None:
         return Layout(node.output, True, 0, array.shape, array.strides, array.dtype, array)
     owner = sources[0].owner
-    offset = _address(array) - start if array.size else 0
+    offset = address_of(array) - start if array.size else 0
     if not 0 <= offset < max(nbytes_of(owner), 1):
         raise GraphError(f"the view of {node.op} is no view of its input: it made a copy")
     whole = array.flags.c_contiguous and array.nbytes == nbytes_of(owner)
@@ -212,5 +217,6 @@ def _check_view(node: Node, array: Array) -> None:
         )
 
 
-def _address(array: Array) -> int:
+def address_of(array: Array) -> int:
+    """Of the first element."""
     return int(array.__array_interface__["data"][0])

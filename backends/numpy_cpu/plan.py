@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -75,11 +75,13 @@ class StateCopy(NamedTuple):
 @dataclass(eq=False, slots=True)
 class Inside:
     """What the kernel of a node holds beside the arena: plans of programs, and further bytes;
-    and the plans of programs whose arenas it asked for as scratch memory."""
+    and the plans of programs whose arenas it asked for as scratch memory. An earlier run may have
+    told these plans, in the order in which they are asked for."""
 
     plans: list[Plan] = field(default_factory=list)
     nbytes: int = 0
     nested: list[Plan] = field(default_factory=list)
+    told: Iterator[Any] = field(default_factory=lambda: iter(()))
 
 
 @dataclass(eq=False, slots=True)
@@ -87,7 +89,8 @@ class Plan:
     """All decisions about memory; bind.py turns them into arrays and calls.
 
     ``kernels`` holds, in order, the nodes that are computed: no inputs, views or constants;
-    ``inside`` what kernels of loops and branches hold besides.
+    ``inside`` what kernels of loops and branches hold besides; ``told`` the plans inside of nodes
+    that an earlier run made, where the plan itself was read (plan_code.py).
     """
 
     graph: Graph
@@ -100,6 +103,7 @@ class Plan:
     copies: list[StateCopy] = field(default_factory=list)
     scratch: dict[Node, list[Storage]] = field(default_factory=dict)
     inside: dict[Node, Inside] = field(default_factory=dict)
+    told: dict[Node, list[Any]] = field(default_factory=dict)
     arena_bytes: int = 0
     state_bytes: int = 0
 
@@ -214,7 +218,7 @@ def make_plan(
     life = _lives(graph, layouts)
     if not reuse:
         life = {tensor: Lifetime(BEFORE, len(graph.nodes)) for tensor in life}
-    plan = Plan(graph, layouts, _kernels(graph, layouts), life, slots)
+    plan = Plan(graph, layouts, kernels_of(graph, layouts), life, slots)
     _give_states_memory(plan)
     _leave_outside(plan, outside)
     if reuse:
@@ -241,7 +245,8 @@ def _moment_of(maker: Node, positions: Mapping[Node, int]) -> int:
     return BEFORE if maker.op.is_placeholder else positions[maker]
 
 
-def _kernels(graph: Graph, layouts: Layouts) -> dict[Node, Kernel]:
+def kernels_of(graph: Graph, layouts: Layouts) -> dict[Node, Kernel]:
+    """Those of the nodes that are computed."""
     return {
         node: kernel_of(node).of(node.op)
         for node in graph.nodes

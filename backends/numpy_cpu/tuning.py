@@ -81,6 +81,11 @@ def forced(way: str) -> Iterator[None]:
         _forced.reset(token)
 
 
+def is_tuned() -> bool:
+    """Whether ways are chosen otherwise than by the model of costs."""
+    return _tuning.get() is not None or _forced.get() is not None
+
+
 def notes_of_tuning() -> tuple[str, ...]:
     """What was chosen in the `tuning` around, a line for each case."""
     found = _tuning.get()

@@ -8,7 +8,7 @@ from benchmarks.measure import Result, Settings
 from benchmarks.page import page
 from benchmarks.workloads import HELD_BACK, chosen
 
-FAST = Result(0.5, 0.1, [1.0], [1e-4, 2e-4, 3e-4], 60.0, 40.0)
+FAST = Result(0.5, 0.1, [1.0], [1e-4, 2e-4, 3e-4], 60.0, 40.0, 0.25)
 SLOW = Result(2.0, 0.7, [1.0], [4e-4, 4e-4, 9e-4], 300.0, 200.0)
 RESULTS = {"asg_numpy": FAST, "torch": SLOW}
 
@@ -17,8 +17,8 @@ def test_ratios_are_medians_of_the_ratios_within_each_round() -> None:
     assert FAST.seconds == 2e-4 and SLOW.seconds == 4e-4
     assert round(FAST.ratio(SLOW), 6) == 0.333333  # of 1/4, 1/2, 1/3
     first, second = report.rows("mlp", RESULTS)
-    assert first == ["mlp", "asg_numpy", "200.0 us", "0.33", "-", "0.50", "60", "20"]
-    assert second == ["mlp", "torch", "400.0 us", "1.00", "-", "2.00", "300", "100"]
+    assert first == ["mlp", "asg_numpy", "200.0 us", "0.33", "-", "0.50", "0.25", "60", "20"]
+    assert second == ["mlp", "torch", "400.0 us", "1.00", "-", "2.00", "-", "300", "100"]
 
 
 def test_the_overview_has_a_column_for_each_peer() -> None:

@@ -35,6 +35,7 @@ def test_peers_take_turns_in_processes_of_their_own() -> None:
     settings = Settings(rounds=2, seconds=0.01, pause=0.0, scale="tiny", clock="cpu")
     result = measure("mlp", ["asg_numpy"], settings)["asg_numpy"]
     assert len(result.samples) == 2 and result.ratio(result) == 1.0
+    assert result.again_seconds is not None and 0 < result.again_seconds < 60
 
 
 def test_peers_that_compute_something_else_are_named() -> None:

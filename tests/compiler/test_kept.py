@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from asg.backends.numpy_cpu.kernel import Kernel
 
 import asg
 from asg import nn, optim
@@ -17,6 +19,7 @@ from asg.compiler.driver import FROM_CACHE, Executable
 from asg.compiler.loader import load_backend
 from asg.core.graph import Graph
 from asg.core.op import Op
+from asg.core.registry import OPS
 from asg.core.types import TensorType
 from asg.rewrite.watch import watched
 from asg.testing.random_graph import random_recipe
@@ -57,6 +60,8 @@ def both(build: Callable[[], Graph], feeds: dict[str, Array]) -> tuple[Executabl
     assert (first.from_cache, was_read(first)) == (False, False)
     assert same_bits(second(**feeds), results)
     assert (second.from_cache, was_read(second)) == (True, True)
+    (made,), (read,) = (executable._programs.values() for executable in (first, second))
+    assert json.dumps(read.told_plan()) == json.dumps(made.told_plan())  # type: ignore[attr-defined]
     return first, second
 
 
@@ -141,6 +146,22 @@ def test_numbers_keep_their_bits() -> None:
         return asg.Graph(y=asg.concat([x * 3.0, *parts]))
 
     both(build, {"x": np.ones(4, np.float32)})
+
+
+def _refuse(*_: Any, **__: Any) -> Any:
+    raise AssertionError("a plan was made although one is kept")
+
+
+def test_plans_are_kept_with_their_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    from asg.backends.numpy_cpu import bind
+
+    with asg.configure(threads=1):
+        asg.compile(training()).start()(**batch(4))
+        with monkeypatch.context() as patch:
+            patch.setattr(bind, "complete_plan", _refuse)
+            asg.compile(training()).start()(**batch(4))
+            with pytest.raises(AssertionError, match="a plan was made"):
+                asg.compile(training()).start()(**batch(5))
 
 
 def test_the_compiled_graph_of_jax_is_kept_too() -> None:
@@ -250,6 +271,38 @@ def test_what_asg_does_not_know_is_not_cached(folder: Path) -> None:
     assert not list(folder.iterdir())
 
 
+def kept_files(folder: Path, **options: Any) -> int:
+    """How many there are after a convolution was compiled and called."""
+    x, w = asg.input("x", (1, 2, 6, 6)), asg.input("w", (3, 2, 3, 3))
+    feeds = {"x": np.ones((1, 2, 6, 6), np.float32), "w": np.ones((3, 2, 3, 3), np.float32)}
+    asg.compile(asg.Graph(y=asg.conv2d(x, w)), **options)(**feeds)
+    return len([path for path in folder.iterdir() if path.suffix == ".entry"])
+
+
+def test_plans_count_by_the_kernels_of_blas(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from asg.backends.numpy_cpu import backend
+
+    assert [kept_files(folder) for _ in range(2)] == [3, 3]  # signature, graph, plan
+    monkeypatch.setattr(backend, "blas_kernels", lambda: "others")
+    assert kept_files(folder) == 4
+
+
+def test_plans_by_measured_ways_or_foreign_kernels_are_not_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asg.backends.numpy_cpu import tuning
+    from asg.backends.numpy_cpu.kernel import KERNELS
+
+    monkeypatch.setattr(tuning, "write_entry", lambda key, content: None)
+    assert kept_files(folder, tune=True) == 2
+
+    def bind(op: Any, inputs: Any, outputs: Any, scratch: Any) -> Any:
+        return KERNELS[OPS["conv"]].bind(op, inputs, outputs, scratch)
+
+    monkeypatch.setitem(KERNELS, OPS["sin"], Kernel(bind))
+    assert kept_files(folder) == 2
+
+
 def test_small_graphs_leave_no_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "FEWEST_CACHED", 200)
     asg.compile(formula())(x=np.ones((2, 3), np.float32))
@@ -267,7 +320,7 @@ def test_damaged_entries_are_made_again(folder: Path, caplog: pytest.LogCaptureF
     damaged = asg.compile(formula())
     assert same_bits(damaged(**feeds), results)
     assert not damaged.from_cache and not was_read(damaged)
-    assert len(caplog.records) == 2  # a line each
+    assert len(caplog.records) == 3  # a line each
     both_read = asg.compile(formula())
     assert same_bits(both_read(**feeds), results)
     assert both_read.from_cache and was_read(both_read)

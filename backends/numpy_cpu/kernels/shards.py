@@ -16,7 +16,7 @@ from asg.core.tensor import Tensor
 from asg.ops import shards as ops
 from asg.ops.shards import SUM, Place
 
-from ..bind import bind_plan, complete_plan, is_only_asked, nested_memory, only_planning
+from ..bind import bind_plan, is_only_asked, nested_memory, only_planning, plan_inside
 from ..kernel import Array, Call, Scratch, kernel
 from ..plan import OUTSIDE, Plan
 from ..share import ShardCalls, Share, is_meeting
@@ -35,8 +35,8 @@ def _shards(
     op: ops.ShardMap, inputs: list[Array], outputs: list[Array], scratch: Scratch
 ) -> list[Call]:
     lies = _lies_outside(op, inputs, outputs)
-    plan = _plan(op, lies)
     asked = is_only_asked(scratch) and not only_planning()  # planning looks into the programs
+    plan = _plan(op, lies, asked)
     parts: list[ShardCalls] = []
     added: list[Call] = []
     for shard in range(op.shards):
@@ -105,16 +105,14 @@ def _lies_outside(
 
 
 _planned: dict[int, Plan] = {}
-"""By the identity of its body, the plan of an op whose kernel was bound on prototypes so far."""
+"""By the identity of its body, the plan of an op whose kernel was only asked for memory so far."""
 
 
-def _plan(op: ops.ShardMap, lies: dict[Tensor, int]) -> Plan:
+def _plan(op: ops.ShardMap, lies: dict[Tensor, int], asked: bool) -> Plan:
     """The plan that all shards share, since their pieces lie alike; made once for both bindings."""
-    plan = _planned.pop(id(op.body), None)
-    if plan is None:
-        plan = complete_plan(op.body, outside=lies)
-        if not only_planning():
-            _planned[id(op.body)] = plan
+    plan = _planned.pop(id(op.body), None) or plan_inside(op.body, lies)
+    if asked:
+        _planned[id(op.body)] = plan
     return plan
 
 
