@@ -29,6 +29,7 @@ import numpy as np
 from asg.ops.windows import Axis, overlap
 
 from .kernel import Array, Call, Scratch
+from .products import products_of
 
 PIECE_BYTES = 1 << 20
 """Of columns that are written and multiplied in turn: about what the second-level cache holds."""
@@ -267,7 +268,7 @@ def scattered(sliding: Sliding, weight: Array, out: Array) -> list[Call]:
         products = memory[: prod(shape)].reshape(shape)
         target = products.reshape(groups, outs * elements, -1)
         part = x[:, :, taken]
-        calls.append((np.matmul, (matrix, part.reshape(groups, channels, -1), target)))
+        calls += products_of(matrix, part.reshape(groups, channels, -1), target)
         calls += _added(sliding, products, taken, out)
     return calls
 

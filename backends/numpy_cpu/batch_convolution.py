@@ -31,7 +31,7 @@ from .batch_columns import (
 )
 from .kernel import Array, Call, Scratch
 from .order import batch_innermost
-from .products import run_together
+from .products import most_parts_of_sum, parts_of_sum, products_of, run_together
 from .threads import Part, threads_here
 from .tuning import Way, chosen
 
@@ -97,10 +97,12 @@ def _convolved(sliding: Sliding, weight: Array, out: Array) -> list[Call]:
     calls, rows = contiguous(in_order_of_columns(weight, sliding), sliding)
     matrix = rows.reshape(groups, outs, -1)
     parts: list[Part] = []
-    for some in _shares(sliding, outs):
+    shares = _shares(sliding, outs)
+    for some in shares:
         part: list[Call] = []
         for piece in pieces_of(sliding, some):
-            part += [*piece.calls, (np.matmul, (matrix, piece.columns, rows_of(out, piece)))]
+            target = rows_of(out, piece)
+            part += [*piece.calls, *products_of(matrix, piece.columns, target, len(shares) > 1)]
         parts.append(part)
     return [*calls, *_together(parts)]
 
@@ -169,23 +171,33 @@ def _products(sliding: Sliding, cotangents: Array) -> tuple[list[Call], Array]:
 def _products_of(sliding: Sliding, cotangents: Array, rows: slice, total: Array) -> list[Call]:
     """The calls that write the sum over some rows of places into ``total``."""
     pieces = list(pieces_of(sliding, rows))
-    most = max(MOST_PARTIAL_BYTES // total.nbytes, 1)
-    most = min(most, max(len(piece.columns) for piece in pieces))
+    depth, outs = total.shape
+    most = max(len(piece.columns) for piece in pieces) * most_parts_of_sum(depth, outs)
+    most = min(most, max(MOST_PARTIAL_BYTES // total.nbytes, 1))
     later = sliding.scratch(total.shape, sliding.dtype)
     partial = sliding.scratch((most, *total.shape), sliding.dtype)
     calls: list[Call] = []
     target = total
     for piece in pieces:
         calls += piece.calls
-        columns, others = piece.columns[:, 0], rows_of(cotangents, piece)[:, 0].swapaxes(1, 2)
-        for start in range(0, len(columns), most):
-            some = slice(start, start + most)
-            products = partial[: len(columns[some])]
-            calls.append((np.matmul, (columns[some], others[some], products)))
+        cuts = parts_of_sum(depth, piece.columns.shape[-1], outs, total.dtype)
+        columns = _cut(piece.columns[:, 0], cuts)
+        others = _cut(rows_of(cotangents, piece)[:, 0], cuts).swapaxes(2, 3)
+        for start in range(0, len(columns), most // cuts):
+            some = slice(start, start + most // cuts)
+            products = partial[: len(columns[some]) * cuts]
+            each = products.reshape(-1, cuts, *total.shape)
+            calls.append((np.matmul, (columns[some], others[some], each)))
             calls.append((np.add.reduce, (products, 0, None, target)))
             calls += [(np.add, (total, later, total))] if target is later else []
             target = later
     return calls
+
+
+def _cut(matrices: Array, count: int) -> Array:
+    """``[pieces, count, rows, columns]``: the columns of every matrix in equal parts."""
+    pieces, rows, columns = matrices.shape
+    return matrices.reshape(pieces, rows, count, columns // count).swapaxes(1, 2)
 
 
 def _wide(out: Array) -> np.dtype[np.generic]:

@@ -31,6 +31,7 @@ from asg.ops.windows import Axis, Meeting, taps, visits
 from .. import batch_convolution
 from ..kernel import Array, Axes, Call, Scratch, kernel
 from ..order import batch_innermost, is_innermost
+from ..products import products_of
 from ..tuning import Way, chosen
 
 BLOCK_BYTES = 1 << 20
@@ -154,7 +155,7 @@ def _by_places(problem: Problem) -> list[Call]:
     calls, rows = _matrix(weight, (groups, outs, ins * elements), out.dtype, problem.scratch)
     target = out.reshape(batch, groups, outs, places)
     if _reads_all_once(problem) and x.flags.c_contiguous and x.dtype == out.dtype:
-        return [*calls, (np.matmul, (rows, x.reshape(batch, groups, ins, places), target))]
+        return [*calls, *products_of(rows, x.reshape(batch, groups, ins, places), target)]
     blocks = list(_blocks(batch, groups * ins * elements * places * out.itemsize))
     shape = (blocks[0].stop, groups, ins, elements, *problem.places)
     columns = problem.scratch(shape, out.dtype)
@@ -165,7 +166,7 @@ def _by_places(problem: Problem) -> list[Call]:
         for k, to, source in meetings:
             calls += _moved(part[:, :, :, k], to, x[block], source)
         matrix = part.reshape(len(part), groups, ins * elements, places)
-        calls.append((np.matmul, (rows, matrix, target[block])))
+        calls += products_of(rows, matrix, target[block])
     return calls
 
 
@@ -235,7 +236,7 @@ def _by_elements(problem: Problem) -> list[Call]:
         calls.append((_copy, (weights, problem.weight[:, :, block])))
         matrix = gathered.reshape(groups, batch * places, count * elements).swapaxes(1, 2)
         target = part if block.start else total
-        calls.append((np.matmul, (weights.reshape(groups, outs, -1), matrix, target)))
+        calls += products_of(weights.reshape(groups, outs, -1), matrix, target)
         calls += [(np.add, (total, part, total))] if block.start else []
     result = total.reshape(groups, outs, batch, *problem.places)
     return [*calls, (_copy, (problem.out, np.moveaxis(result, 2, 0)))]
@@ -269,7 +270,7 @@ def _by_scattering(problem: Problem) -> list[Call]:
     meetings = list(taps(problem.axes, problem.sizes))
     for block in blocks:
         part = columns[: block.stop - block.start]
-        calls.append((np.matmul, (rows, matrix[block], part)))
+        calls += products_of(rows, matrix[block], part)
         spatial = part.reshape(len(part), groups, outs, elements, *x.shape[3:])
         for k, to, source in meetings:
             into, values = at_end(out[block], to), at_end(spatial[:, :, :, k], source)

@@ -17,7 +17,7 @@ from asg.core.dtype import as_dtype
 from asg.ops import index as ops
 
 from ..kernel import Array, Call, Scratch, kernel
-from ..products import shared_product
+from ..products import products_of, shared_product
 
 FEW_ROWS, LEAST_WORK = 128, 32
 """Rows to which additions are one product of matrices; updates, and elements of each."""
@@ -206,7 +206,7 @@ class _RowSums:
 
     def calls(self) -> list[Call]:
         factors = self.belongs.T, self.updates, self.sums
-        product = shared_product(*factors) or [(np.dot, factors)]
+        product = shared_product(*factors) or products_of(*factors)
         return [*self.first, (self.places.resolve, ()), (self._mark, ()), *product, (self._add, ())]
 
     def _mark(self) -> None:

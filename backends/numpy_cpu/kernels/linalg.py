@@ -10,7 +10,7 @@ from asg.core.dtype import as_dtype
 from asg.ops import linalg as ops
 
 from ..kernel import Array, Call, Scratch, kernel, reshaped_view
-from ..products import is_faster_turned, shared_product
+from ..products import is_faster_turned, products_of, shared_product
 
 
 @kernel(ops.Matmul, order="turned")
@@ -43,18 +43,7 @@ def _product(a: Array, b: Array, out: Array, scratch: Scratch) -> list[Call]:
 
 
 def _one_product(a: Array, b: Array, out: Array) -> list[Call]:
-    return shared_product(a, b, out) or [_flat_product(a, b, out)]
-
-
-def _flat_product(a: Array, b: Array, out: Array) -> Call:
-    """`np.dot` costs half the overhead of `np.matmul`, and is the same up to two axes.
-
-    A matrix that lies transposed is the product of the transposed factors.
-    """
-    if out.ndim == 2 and a.ndim == b.ndim == 2 and not out.flags.c_contiguous:
-        a, b, out = b.T, a.T, out.T
-    flat = a.ndim <= 2 and b.ndim <= 2 and out.ndim > 0 and out.flags.c_contiguous
-    return (np.dot if flat and out.dtype.kind == "f" else np.matmul), (a, b, out)
+    return shared_product(a, b, out) or products_of(a, b, out)
 
 
 def readable(x: Array, dtype: np.dtype[np.generic], scratch: Scratch) -> tuple[list[Call], Array]:
