@@ -126,12 +126,16 @@ class _Body:
         return {self.layouts[t].owner for t in touched} - self.captured.keys()
 
     def _goes_straight(self, tensor: Tensor) -> bool:
-        """Whether an output is computed by a kernel that can write it anywhere, for it alone."""
+        """Whether an output is computed by a kernel that can write it anywhere, for it alone.
+
+        What lies in another order than C stays where the plan has it, though it be the memory of
+        an output that is in C order: a product that is written turned, for those who read it so.
+        """
         layout = self.layouts[tensor]
         owner = layout.owner
         taken = owner in self.pinned or owner in self.direct or owner in self.made
         leaf = owner.node.op.is_placeholder or layout.constant is not None
-        return layout.whole and not taken and not leaf
+        return layout.whole and self.layouts[owner].whole and not taken and not leaf
 
     def stays(self, tensor: Tensor, given: Mapping[Tensor, Array]) -> bool:
         """Whether an output, in C order, is still there in the step after."""

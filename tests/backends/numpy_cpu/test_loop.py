@@ -61,6 +61,26 @@ def test_windows_keep_all_values(
         np.testing.assert_allclose(value, other, rtol=1e-13)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_products_that_are_written_turned_are_outputs_of_every_step(reverse: bool) -> None:
+    """Whoever reads the product reads it transposed, so that it lies in memory like that."""
+    xs, h = asg.input("xs", (4, 2, 3), asg.float64), asg.input("h", (2, 2), asg.float64)
+
+    def step(carry: Any, x: Any) -> Any:
+        turned = asg.transpose(carry @ x)
+        return asg.transpose(asg.tanh(x) @ turned), turned
+
+    last, turned = asg.scan(step, h, xs, reverse=reverse)
+    feeds = {"xs": RANDOM.normal(size=(4, 2, 3)), "h": RANDOM.normal(size=(2, 2))}
+    found = evaluate({"last": last, "turned": turned}, feeds)
+    carry = feeds["h"]
+    for place in range(4)[:: -1 if reverse else 1]:
+        x = feeds["xs"][place]
+        np.testing.assert_allclose(found["turned"][place], (carry @ x).T, rtol=1e-13)
+        carry = (np.tanh(x) @ (carry @ x).T).T
+    np.testing.assert_allclose(found["last"], carry, rtol=1e-13)
+
+
 def scan_calls_of(graph: Graph) -> list[Any]:
     """The calls that run the only scan of a lowered graph."""
     return [call for node, calls in bind(graph).steps if node.op.name == "scan" for call in calls]
