@@ -57,7 +57,7 @@ def test_what_is_unrolled_is_what_was_rolled(seed: int) -> None:
     assert meaning(unroll(rolled)) == meaning(graph)
 
 
-@pytest.mark.parametrize("seed", [3, 9, 14])
+@pytest.mark.parametrize("seed", [3, 7, 9, 11, 14])
 def test_random_networks_give_the_same_rolled(seed: int) -> None:
     step = deep_step(seed)
     graph = prepared(step)
