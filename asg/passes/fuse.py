@@ -19,6 +19,7 @@ from asg.core.region import Body, body_input, map_bodies
 from asg.core.tensor import Tensor
 from asg.core.types import Shape
 from asg.ops.fused import Fused
+from asg.ops.leaf import Constant, Full
 from asg.ops.reduce import Max, Min, Sum
 from asg.passes.recompute import computed_again
 from asg.rewrite.rule import RuleHit
@@ -290,8 +291,8 @@ def _operands(nodes: Sequence[Node]) -> list[Tensor]:
     """What the nodes read of others, once; numbers belong into the body."""
     inside = {node.outputs[0] for node in nodes}
     read = {tensor: None for node in nodes for tensor in node.inputs if tensor not in inside}
-    return [tensor for tensor in read if tensor.node.inputs or not _is_number(tensor)]
+    return [tensor for tensor in read if not _is_number(tensor)]
 
 
 def _is_number(tensor: Tensor) -> bool:
-    return not tensor.node.op.is_placeholder and tensor.type.size == 1
+    return isinstance(tensor.node.op, Constant | Full) and tensor.type.size == 1

@@ -1,9 +1,9 @@
 """What a group of fused work computes again instead of reading it from memory.
 
 A value that one group hands to others is written to memory once and read by each of them. Where it
-follows in a few simple operations from what the readers read anyway, they compute it again: the
-arithmetic is that of blocks in the cache, and the value needs no memory. The slope of a GELU, say,
-comes from its argument and its sigmoid, and 1 + 0.04 x^2 from x.
+follows in a few simple operations from what readers of its shape read anyway, they compute it
+again: the arithmetic is that of blocks in the cache, and the value needs no memory. The slope of a
+GELU, say, comes from its argument and its sigmoid, and 1 + 0.04 x^2 from x.
 
 Numerics: exact; the same operations on the same operands.
 """
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from asg.core.graph import Graph
 from asg.core.node import Node
 from asg.core.tensor import Tensor
+from asg.core.types import Shape
 from asg.ops.elementwise import Add, Maximum, Minimum, Multiply, Subtract
 from asg.ops.elementwise_unary import Abs, Negative, Square
 
@@ -47,6 +48,7 @@ class _Search:
     Attributes:
         again: the decisions so far.
         reads: by group, what its own nodes read of others.
+        shapes: by group, that of the values which it computes element by element.
     """
 
     def __init__(self, graph: Graph, groups: Sequence[Sequence[Node]]) -> None:
@@ -58,6 +60,7 @@ class _Search:
             {t for node in group for t in node.inputs if self.group_of.get(t.node) != place}
             for place, group in enumerate(groups)
         ]
+        self.shapes = [_shape_of(group) for group in groups]
 
     def visit(self, node: Node) -> None:
         """Have all readers of the node in other groups compute it again, if they can."""
@@ -75,8 +78,13 @@ class _Search:
                 self.again[place].update(needed or {})
 
     def _needed(self, node: Node, place: int) -> dict[Node, None] | None:
-        """The nodes from which a group gets the value with what it reads; None for too many."""
+        """The nodes from which a group gets the value with what it reads; None for too many.
+
+        None as well for a group whose elements are others: all that it computes has its shape.
+        """
         shape = node.outputs[0].shape
+        if shape != self.shapes[place]:
+            return None
         needed: dict[Node, None] = {}
         waiting = [node]
         while waiting:
@@ -97,3 +105,8 @@ class _Search:
             return False
         number = tensor.type.size == 1 and not tensor.node.op.is_placeholder
         return number or tensor in self.reads[place]
+
+
+def _shape_of(group: Sequence[Node]) -> Shape | None:
+    """None for a group of nothing but reductions."""
+    return next((node.outputs[0].shape for node in group if node.op.broadcasts), None)

@@ -108,7 +108,8 @@ def _unary(oracle: Oracle, x: Tensor) -> None:
 
 
 def _binary(oracle: Oracle, x: Tensor) -> None:
-    y = oracle.pick(lambda t: t.shape in (x.shape, x.shape[1:], ()))
+    columns = (*x.shape[:-1], 1)
+    y = oracle.pick(lambda t: t.shape in (x.shape, x.shape[1:], columns, ()))
     name = ("add", "subtract", "multiply", "maximum")[oracle.random.integers(4)]
     if y is not None:
         pair = (x, y) if oracle.random.integers(2) else (y, x)
@@ -155,7 +156,9 @@ def _broadcast(oracle: Oracle, x: Tensor) -> None:
 
 def _sum(oracle: Oracle, x: Tensor) -> None:
     axis = int(oracle.random.integers(x.ndim)) if x.ndim else ()
-    oracle.note(ops.sum(x, axis=axis), lambda a: np.sum(a, axis=axis), x)
+    kept = bool(oracle.random.integers(2))
+    total = ops.sum(x, axis=axis, keepdims=kept)
+    oracle.note(total, lambda a: np.sum(a, axis=axis, keepdims=kept), x)
 
 
 def _matmul(oracle: Oracle, x: Tensor) -> None:
@@ -194,15 +197,15 @@ class RandomProgram:
     pairs: tuple[tuple[Tensor, Tensor | None], ...]
 
 
-SHAPES = ((3, 4), (4, 3), (12,), (4,), ())
+SHAPES = ((3, 4), (4, 3), (12,), (4,), (), (3, 1))
 
 
 def random_program(seed: int, length: int = 30) -> RandomProgram:
     """A program of about ``length`` values whose variables take any value of their type."""
     oracle = Oracle(seed)
     draw = oracle.random.integers
-    feeds = [oracle.leaf(ops.input(f"x{i}", SHAPES[draw(5)], float64)) for i in range(3)]
-    states = [oracle.leaf(state(f"s{i}", SHAPES[draw(5)])) for i in range(4)]
+    feeds = [oracle.leaf(ops.input(f"x{i}", SHAPES[draw(len(SHAPES))], float64)) for i in range(3)]
+    states = [oracle.leaf(state(f"s{i}", SHAPES[draw(len(SHAPES))])) for i in range(4)]
     for _ in range(length):
         add_random_value(oracle)
     pairs = [(old, _next_value(oracle, old)) for old in states]
