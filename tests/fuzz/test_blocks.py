@@ -30,7 +30,7 @@ from asg.passes.shard import ANY_WORK, Shard
 from asg.testing.random_graph import random_recipe
 from tests.fuzz.properties import Case, problems_of
 
-LIMITS: tuple[tuple[ModuleType, str, tuple[float, ...]], ...] = (
+LIMITS: tuple[tuple[ModuleType, str, tuple[Any, ...]], ...] = (
     (fused, "BLOCK_BYTES", (16, 64, 200)),
     (fused, "THREAD_BLOCK_BYTES", (16, 64, 200)),
     (fused, "SHARED_BYTES", (1, 64)),
@@ -41,6 +41,11 @@ LIMITS: tuple[tuple[ModuleType, str, tuple[float, ...]], ...] = (
     (windows, "FEWEST_SHARED", (0,)),
     (products, "LEAST_SHARED", (0, 50)),
     (products, "STEP", (1, 2)),
+    (products, "kernels", (lambda: "SkylakeX",)),
+    (products, "SMALL", (20, 60, 200)),
+    (products, "SMALL_STEP", (2, 4)),
+    (products, "SMALL_LEAST", (1, 4)),
+    (products, "LONG", (1, 2, 8)),
     (sums, "LONGEST_ROW", (1, 3)),
     (sums, "LONGEST_COLUMN", (1, 3)),
     (extremes, "FEWEST_ROWS", (1, 2)),
@@ -52,7 +57,7 @@ LIMITS: tuple[tuple[ModuleType, str, tuple[float, ...]], ...] = (
     (pick_last, "PICKING", (0,)),
     (pick_last, "ADDING", (0,)),
 )
-"""Where they stand, and to what each may come down."""
+"""Where they stand, and to what each may come down; ways of some processors are taken on any."""
 
 
 @contextmanager
