@@ -54,19 +54,21 @@ def run(arguments: Sequence[str]) -> int:
 def _basics() -> Iterator[tuple[str, str]]:
     yield "asg", f"{asg.__version__} in {os.path.dirname(asg.__file__)}"
     yield "python", f"{platform.python_version()} ({sys.executable})"
-    yield "numpy", f"{_version('numpy')}; {_blas()}"
+    pools = _blas_pools() or ["no BLAS that can be asked"]
+    yield "numpy", "; ".join([_version("numpy"), *pools])
     yield "jax", _jax()
 
 
-def _blas() -> str:
+def _blas_pools() -> list[str]:
+    """The libraries of linear algebra that are loaded, as far as they can be asked."""
+    import numpy  # noqa: F401 - only what is loaded can be asked; not for --help
     from threadpoolctl import threadpool_info
 
-    found = [
+    return [
         f"{pool['internal_api']} {pool['version']} with {pool['num_threads']} threads"
         for pool in threadpool_info()
         if pool["user_api"] == "blas"
     ]
-    return "; ".join(found) or "no BLAS that can be asked"
 
 
 def _jax() -> str:

@@ -11,17 +11,39 @@ from asg.core.tensor import Tensor
 from asg.ops.activation import LogSoftmax, Softmax, Softplus
 from asg.ops.elementwise import Add, Subtract
 from asg.ops.elementwise_unary import Exp, Expm1, Log, Log1p, Negative, Sigmoid
+from asg.ops.index import Take, TakeAlongAxis
 from asg.ops.likelihoods import NllLoss
 from asg.ops.loss import CrossEntropy
 from asg.ops.reduce import Sum
+from asg.ops.shape import ExpandDims, PermuteDims, Reshape, Squeeze
+from asg.ops.slicing import Select, Slice
 from asg.ops.statistics import LogSumExp
 from asg.rewrite.rule import Rule, node_rule, rule
 
+_PICKS = (ExpandDims, PermuteDims, Reshape, Select, Slice, Squeeze, Take, TakeAlongAxis)
+"""Ops that give some elements of their first operand, in places of their own."""
 
-@rule("reassociating")
-def log_of_softmax(x, axis):  # type: ignore[no-untyped-def]
-    """log(softmax(x)) -> log_softmax(x): finite where softmax underflows to 0"""
-    return Log()(Softmax(axis)(x)), lambda: LogSoftmax(axis)(x)
+MOST_PICKS = 4
+"""Between a softmax and its logarithm."""
+
+
+@node_rule(Log, numerics="reassociating", beside=(Softmax, *_PICKS))
+def log_of_softmax(node: Node) -> Tensor | None:
+    """log(softmax(x)) -> log_softmax(x): finite where softmax underflows to 0
+
+    Also where elements are picked in between: log(p[i, t]) -> log_softmax(x)[i, t].
+    """
+    picks: list[Node] = []
+    source = node.inputs[0].node
+    while isinstance(source.op, _PICKS) and len(picks) < MOST_PICKS:
+        picks.append(source)
+        source = source.inputs[0].node
+    if not isinstance(source.op, Softmax):
+        return None
+    found: Tensor = LogSoftmax(source.op.axis)(source.inputs[0])
+    for pick in reversed(picks):
+        found = pick.op(found, *pick.inputs[1:])
+    return found
 
 
 @rule("reassociating")

@@ -40,6 +40,32 @@ def test_value_gradient_and_curvature_are_finite(name: str, backend: str) -> Non
     np.testing.assert_allclose(found[1], wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_a_network_that_ends_in_softmax_has_the_loss_of_its_logits(backend: str) -> None:
+    """However its labels pick their shares; one of them is a share that underflows to 0."""
+    logits = asg.input("logits", ("n", 3))
+    labels = asg.input("labels", ("n",), "int32")
+    shares, rows = asg.softmax(logits, -1), asg.arange(logits.shape[0])
+    along = asg.take_along_axis(shares, asg.expand_dims(labels, 1), 1)
+    encoded = asg.one_hot(labels, 3)
+    losses = {
+        "picked": -asg.mean(asg.log(shares[rows, labels])),
+        "along": -asg.mean(asg.log(along)),
+        "first": -asg.mean(asg.log(along[:, 0])),
+        "likelihood": asg.nll_loss(asg.log(shares), labels),
+        "one_hot": -asg.mean(asg.sum(encoded * asg.log(shares), -1)),
+        "wanted": asg.mean(asg.cross_entropy(logits, labels)),
+    }
+    feeds = {logits: np.array([[200, 0, 0], [1, 2, 3]], "f4"), labels: np.array([1, 2], "i4")}
+    found = {name: asg.run([loss, asg.grad(loss, logits)], feeds, backend=backend)
+             for name, loss in losses.items()}  # fmt: skip
+    for name, (value, gradient) in found.items():
+        np.testing.assert_allclose(value, found["wanted"][0], rtol=1e-6, err_msg=name)
+        np.testing.assert_allclose(gradient, found["wanted"][1], rtol=1e-5, atol=1e-7, err_msg=name)
+        graph = asg.Graph(loss=losses[name]).optimize()
+        assert any(node.op.name == "cross_entropy" for node in graph.nodes), name
+
+
 def test_every_stabilising_rule_is_a_case_or_exact_anyway() -> None:
     near_zero = {"log_of_one_plus", "exp_minus_one"}  # change rounding, not the range
     assert {rule.name for rule in STABILISING} == set(CASES) | near_zero

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asg.backends.numpy_cpu.blas import openblas
 
 import asg
 from asg.cache.store import write_entry
@@ -14,7 +15,7 @@ from asg.cli import doctor
 from asg.cli.main import COMMANDS, main
 from asg.data import load
 from asg.train import load_for_inference
-from tests.cli.command_line import said
+from tests.cli.command_line import run, said
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN, TEXT = "runs/digits-0001", "runs/text-0001"
@@ -231,6 +232,12 @@ def test_doctor_tells_what_is_there_and_how_to_add_the_rest(
     assert lines["dot"].startswith("not there; install Graphviz")
     for extra in doctor.EXTRAS:
         assert lines[f"[{extra}]"].endswith(f"pip install 'asg-compiler[{extra}]'")
+
+
+def test_doctor_asks_the_blas_of_numpy_though_nothing_else_has_loaded_it(tmp_path: Path) -> None:
+    told = run(tmp_path, "doctor").out
+    (line,) = (line for line in told.splitlines() if line.startswith("numpy"))
+    assert ("openblas" in line) == (openblas() is not None)
 
 
 def test_doctor_tells_of_the_compile_cache_and_clears_it(

@@ -108,8 +108,23 @@ def _overwrites(node: Node, operand: Tensor) -> bool:
 
 @kernel(Fused, inplace=_overwritable, accepts=_in_blocks, order="follows")
 def fused(op: Fused, inputs: list[Array], outputs: list[Array], scratch: Scratch) -> list[Call]:
-    work = _Work(op.body, inputs, outputs, scratch)
-    return [*work.calls(scratch), *work.last]
+    firsts = [op.body.outputs.index(tensor) for tensor in op.body.outputs]
+    own = sorted(set(firsts))
+    body = op.body if len(own) == len(firsts) else _giving(op.body, own)
+    work = _Work(body, inputs, [outputs[place] for place in own], scratch)
+    again: list[Call] = [
+        (np.copyto, (outputs[place], outputs[first]))
+        for place, first in enumerate(firsts)
+        if place != first
+    ]
+    return [*work.calls(scratch), *work.last, *again]
+
+
+def _giving(body: Graph, places: Sequence[int]) -> Graph:
+    """The body with some of its outputs only."""
+    outputs = [body.outputs[place] for place in places]
+    names = [body.output_names[place] for place in places]
+    return type(body).of(body.inputs, outputs, names, (), body.name, body.input_names, ())
 
 
 class _Work:
@@ -119,7 +134,8 @@ class _Work:
         inputs, outputs: over the common axes; numbers have none.
         parts: the indices of the blocks, for each thread.
         indices: of all blocks.
-        reduced: the results of reductions among the outputs, by position.
+        reduced: the results of reductions among the outputs, by position; in the order of the
+            nodes, as `block_program` wants them.
         last: what remains to be done after all blocks.
     """
 
@@ -137,10 +153,13 @@ class _Work:
         widest = max(node.outputs[0].dtype.itemsize for node in body.nodes)
         self.parts = _parts(sizes, widest)
         self.indices = [index for part in self.parts for index in part]
+        place_of = {tensor.node: place for place, tensor in enumerate(body.outputs)}
         self.reduced = {
-            place: _Partial(UFUNCS[type(tensor.node.op)], spread, self.indices, scratch)
-            for place, (tensor, spread) in enumerate(zip(body.outputs, self.outputs, strict=True))
-            if isinstance(tensor.node.op, Reduction)
+            place_of[node]: _Partial(
+                UFUNCS[type(node.op)], self.outputs[place_of[node]], self.indices, scratch
+            )
+            for node in body.nodes
+            if isinstance(node.op, Reduction)
         }
         self.last = [call for partial in self.reduced.values() for call in partial.finish()]
 

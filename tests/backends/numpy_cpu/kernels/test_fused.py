@@ -135,6 +135,29 @@ def test_reductions_alone_and_of_integers(block: int) -> None:
     agree(op_of(lambda n: (asg.sum(n * 3, 0), asg.max(-n)), n), n)
 
 
+def test_a_result_that_is_asked_for_twice_is_written_twice(block: int) -> None:
+    x = numbers(3, 4, 5)
+
+    def twice(x: Tensor) -> tuple[Tensor, ...]:
+        bent = asg.tanh(x) + 1.0
+        largest = asg.max(bent, (0, 1))
+        return bent, bent * x, largest, bent, largest
+
+    agree(op_of(twice, x), x)
+
+
+def test_reductions_in_another_order_than_they_were_made(block: int) -> None:
+    """As a pass over the body may leave them: each has axes of its own."""
+    x = numbers(3, 4, 5)
+
+    def turned(x: Tensor) -> tuple[Tensor, ...]:
+        bent = asg.tanh(x)
+        first, second = asg.min(bent, 0), asg.max(bent, (1, 2))
+        return second, bent, first
+
+    agree(op_of(turned, x), x)
+
+
 def test_sums_over_many_blocks_lose_no_digits() -> None:
     """Each block is summed pairwise, and so are the blocks."""
     x = np.full(3_000_000, 0.1, np.float32)
