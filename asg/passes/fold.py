@@ -15,7 +15,7 @@ from asg.core.origin import derive
 from asg.core.region import map_bodies
 from asg.core.tensor import Tensor
 from asg.ops.leaf import Constant, Full, Iota, full
-from asg.rewrite.rule import RuleHit
+from asg.rewrite.rule import Numerics, RuleHit
 from asg.rewrite.watch import may_replace, note_replacement, watched
 
 Evaluator = Callable[[Graph], Sequence[np.ndarray[Any, Any]]]
@@ -30,6 +30,7 @@ class Fold:
 
     evaluate: Evaluator
     name: str = "fold"
+    numerics: Numerics = "exact"
 
     def __call__(self, graph: Graph, log: list[RuleHit]) -> Graph:
         """Replace every constant-only value that something else uses by its number.

@@ -31,13 +31,16 @@ from asg.passes.shape_rules import SHAPE_RULES
 from asg.passes.stabilise import STABILISING
 from asg.passes.sum_after_loops import sum_after_loops
 from asg.rewrite.driver import rewrite
-from asg.rewrite.rule import Rule, RuleHit
+from asg.rewrite.rule import Numerics, Rule, RuleHit, roughest
 
 Log = list[RuleHit]
 
 
 class Pass(Protocol):
-    """Graph to graph, under a name; rules that fire are written to the log."""
+    """Graph to graph, under a name; rules that fire are written to the log.
+
+    It may tell its ``numerics``, those of the roughest replacement it makes (see `numerics_of`).
+    """
 
     @property
     def name(self) -> str:
@@ -56,6 +59,7 @@ class FunctionPass:
 
     name: str
     function: Callable[[Graph], Graph]
+    numerics: Numerics = "reassociating"
 
     def __call__(self, graph: Graph, log: Log) -> Graph:
         """Apply the function; it logs no rules."""
@@ -69,6 +73,11 @@ class RulePass:
     name: str
     rules: tuple[Rule, ...]
 
+    @property
+    def numerics(self) -> Numerics:
+        """Those of its roughest rule."""
+        return roughest(rule.numerics for rule in self.rules)
+
     def __call__(self, graph: Graph, log: Log) -> Graph:
         """Rewrite; every hit is logged."""
         return rewrite(graph, self.rules, log)
@@ -77,19 +86,31 @@ class RulePass:
 SIMPLIFY = RulePass("simplify", (*ALGEBRA, *POWER_RULES, *SHAPE_RULES, *MOVE_RULES))
 STABILISE = RulePass("stabilise", STABILISING)
 RECOGNISE = RulePass("recognise", (*RECOGNISING, *OF_RECOGNISED))
-MERGE_EQUAL = FunctionPass("merge_equal", merge_equal)
-MERGE_LOOPS = FunctionPass("merge_loops", merge_loops)
-HOIST_INVARIANTS = FunctionPass("hoist_invariants", hoist_invariants)
+MERGE_EQUAL = FunctionPass("merge_equal", merge_equal, "exact")
+MERGE_LOOPS = FunctionPass("merge_loops", merge_loops, "exact")
+HOIST_INVARIANTS = FunctionPass("hoist_invariants", hoist_invariants, "exact")
 MOVE_TRANSPOSES = FunctionPass("move_transposes", move_transposes)
 ORDER_PRODUCTS = FunctionPass("order_products", order_products)
 PICK_LAST = FunctionPass("pick_last", pick_last)
 SUM_AFTER_LOOPS = FunctionPass("sum_after_loops", sum_after_loops)
-REMOVE_UNUSED = FunctionPass("remove_unused", remove_unused)
+REMOVE_UNUSED = FunctionPass("remove_unused", remove_unused, "exact")
 
 
 def lower_for(target: Target) -> Pass:
     """Decompose what ``target`` lacks."""
     return FunctionPass("lower", lambda graph: lower(graph, target))
+
+
+def numerics_of(step: Pass) -> Numerics:
+    """How close the values after a pass are, see `asg.rewrite.rule.Rule`.
+
+    What a pass does not tell is taken to be reassociating.
+
+    >>> [(step.name, numerics_of(step)) for step in (MERGE_EQUAL, SIMPLIFY, ORDER_PRODUCTS)]
+    [('merge_equal', 'exact'), ('simplify', 'reassociating'), ('order_products', 'reassociating')]
+    """
+    numerics: Numerics = getattr(step, "numerics", "reassociating")
+    return numerics
 
 
 def names_in(pipeline: Pipeline) -> list[str]:

@@ -2,6 +2,7 @@
 
 What a loop takes and gives along its first axis is followed row by row through stacks, parts of
 them and joins, so that none of these is left between two loops that were written out.
+Numerics: exact.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -23,8 +23,16 @@ from asg.rewrite.pattern import (
 )
 
 Numerics = Literal["exact", "reassociating", "approximate"]
+NUMERICS: tuple[Numerics, ...] = ("exact", "reassociating", "approximate")
+"""From the finest to the roughest."""
+
 Replacement = Tensor | tuple[Tensor, ...] | None
 When = Callable[[Node], bool]
+
+
+def roughest(found: Iterable[Numerics]) -> Numerics:
+    """The roughest of some; exact when there are none."""
+    return max(found, key=NUMERICS.index, default="exact")
 
 
 @dataclass(frozen=True)

@@ -29,4 +29,4 @@ def passes_for(rolled: bool | None) -> Pipeline:
     every = (2, 1, inf)
     repeats, nodes, size = every if rolled else (FEWEST_REPEATS, FEWEST_NODES, LARGEST_MEAN)
     function = partial(roll, repeats=repeats, nodes=nodes, mean_bytes=size)
-    return (FunctionPass("roll", function),)
+    return (FunctionPass("roll", function, "exact"),)

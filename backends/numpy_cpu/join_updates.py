@@ -20,7 +20,7 @@ from asg.ops.join import Concat
 from asg.ops.shape import Reshape
 from asg.ops.slicing import Slice
 from asg.passes.merge_equal import op_key
-from asg.rewrite.rule import RuleHit
+from asg.rewrite.rule import Numerics, RuleHit
 
 LARGEST = 1 << 14
 """Elements. Of larger values the numbers take longer than the calls, and gradients, which have to
@@ -39,6 +39,7 @@ class JoinUpdates:
 
     largest: int = LARGEST
     name: str = "join_updates"
+    numerics: Numerics = "exact"
 
     def __call__(self, graph: Graph, log: list[RuleHit]) -> Graph:
         """The graph with one formula in place of each family of equal ones."""

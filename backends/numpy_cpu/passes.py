@@ -17,7 +17,7 @@ SMALLEST_FUSED = 65536
 PASSES: Pipeline = (
     RulePass("numpy_rules", RULES),
     FunctionPass("collect_factors", collect_factors),
-    FunctionPass("join_losses", join_losses),
+    FunctionPass("join_losses", join_losses, "exact"),
     Shard(),
     JoinUpdates(),
     Fuse(SMALLEST_FUSED),

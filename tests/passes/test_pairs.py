@@ -17,7 +17,7 @@ from asg.backends.numpy_cpu.join_updates import JoinUpdates
 from asg.backends.numpy_cpu.rules import RULES
 
 import asg
-from asg.compiler.driver import evaluate
+from asg.compiler.driver import default_passes, evaluate
 from asg.compiler.loader import load_backend
 from asg.core.graph import Graph
 from asg.passes.algebra import UNSAFE
@@ -28,8 +28,10 @@ from asg.passes.lean_loops import lean_loops
 from asg.passes.pipeline import (
     HOIST_INVARIANTS,
     MERGE_EQUAL,
+    MERGE_LOOPS,
     MOVE_TRANSPOSES,
     ORDER_PRODUCTS,
+    PICK_LAST,
     RECOGNISE,
     REMOVE_UNUSED,
     SIMPLIFY,
@@ -39,6 +41,7 @@ from asg.passes.pipeline import (
     Pass,
     RulePass,
     lower_for,
+    names_in,
 )
 from asg.passes.roll import roll
 from asg.passes.shape_rules import REASSOCIATING_SHAPE_RULES
@@ -58,6 +61,9 @@ PASSES: dict[str, Pass] = {
     "recognise": RECOGNISE,
     "fold": Fold(evaluate),
     "merge_equal": MERGE_EQUAL,
+    "merge_loops": MERGE_LOOPS,
+    "pick_last": PICK_LAST,
+    "lower": lower_for(load_backend("numpy")),
     "remove_unused": REMOVE_UNUSED,
     "lean_loops": FunctionPass("lean_loops", lean_loops),
     "move_transposes": MOVE_TRANSPOSES,
@@ -139,6 +145,15 @@ def _without_state(graph: Graph) -> Graph:
 
 def test_every_pass_has_pairs() -> None:
     assert {pair[0] for pair in PAIRS} == set(PASSES)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_every_pass_and_rule_of_a_pipeline_is_among_them(backend: str) -> None:
+    if backend == "jax":
+        pytest.importorskip("jax")
+    for pipeline in default_passes(load_backend(backend)):
+        assert {*names_in(pipeline)} <= {*names_in([*PASSES.values()])}
+        assert {step.name for step in pipeline} <= PASSES.keys()
 
 
 def test_every_rule_has_a_pair_that_fires_it() -> None:
