@@ -158,7 +158,8 @@ def broken_check(check: SizeCheck, binding: Mapping[str, int]) -> str:
     holds = left == right if check.relation == "==" else left <= right
     if holds:
         return ""
+    where = f"{check.place}: " if check.place else ""
     return (
-        f"{check.reason}: {check.left} {check.relation} {check.right} was assumed, "
+        f"{where}{check.reason}: {check.left} {check.relation} {check.right} was assumed, "
         f"but they are {left} and {right}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,8 @@ def _claims_left(checks: Sequence[SizeCheck], sizes: Mapping[str, int]) -> list[
     """The claims that still depend on a size; the others are checked."""
     left: list[SizeCheck] = []
     for check in checks:
-        spelled = check._replace(
-            left=substitute(check.left, sizes), right=substitute(check.right, sizes)
+        spelled = replace(
+            check, left=substitute(check.left, sizes), right=substitute(check.right, sizes)
         )
         if isinstance(spelled.left, SymbolicDim) or isinstance(spelled.right, SymbolicDim):
             left.append(spelled)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, dataclass_transform
 
 from asg.core.convert import as_operands, common_dtype
 from asg.core.dim import Dim
 from asg.core.errors import OperandError
-from asg.core.explain import explain
+from asg.core.explain import explain, made_by
 from asg.core.graph import bodies_of, reachable_nodes
 from asg.core.node import Node, next_serial
 from asg.core.origin import UNKNOWN, Origin, fixed_origin
@@ -284,6 +284,9 @@ class Op:
         """The node on tensors that need no conversion, made here unless it has an ``origin``."""
         types, checks = self._infer(tensors)
         node = Node(self, tensors, types, checks, origin)
+        if checks:
+            place = made_by(node.outputs[0]).removeprefix("made by ")
+            node.checks = tuple(replace(check, place=place) for check in checks)
         node.verified = not self.field_names or not bodies_of(self)  # infer has just said so
         return node
 

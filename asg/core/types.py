@@ -8,9 +8,9 @@ recorded* as a :class:`SizeCheck`, which every executor evaluates before it runs
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import index
-from typing import NamedTuple, SupportsIndex
+from typing import SupportsIndex
 
 from asg.core.dim import Dim, SymbolicDim, as_dim, known_equal, known_less_equal, product
 from asg.core.dtype import DType, as_dtype, promote
@@ -19,13 +19,18 @@ from asg.core.errors import AsgError, DtypeError, OperandError, ShapeError
 Shape = tuple[Dim, ...]
 
 
-class SizeCheck(NamedTuple):
-    """``left == right`` (or ``<=``) must hold for the sizes bound at run time."""
+@dataclass(frozen=True, slots=True)
+class SizeCheck:
+    """``left == right`` (or ``<=``) must hold for the sizes bound at run time.
+
+    ``place`` tells which op claims it, and on which line; claims that differ in it are equal.
+    """
 
     left: Dim
     relation: str
     right: Dim
     reason: str
+    place: str = field(default="", compare=False)
 
 
 class TypeProblem(AsgError):

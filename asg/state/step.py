@@ -11,6 +11,7 @@ from asg.core.collector import paused_collector
 from asg.core.convert import as_tensor
 from asg.core.dtype import as_dtype
 from asg.core.errors import GraphError, OperandError, ShapeError, StateError
+from asg.core.explain import made_by
 from asg.core.graph import Graph, is_state, placeholders
 from asg.core.origin import scope
 from asg.core.registry import call, public
@@ -294,9 +295,11 @@ def apply_update(loss: Tensor, variables: Sequence[Variable], optimizer: Optimiz
     if len(parameters) != len(trained):
         names = [variable.name for variable in trained]
         doubled = sorted({name for name in names if names.count(name) > 1})
+        made = [f"\n  {made_by(v.leaf)}" for v in trained if v.name in doubled]
         raise GraphError(
-            f"several parameters are named {', '.join(doubled)}; rename them, or make the modules "
-            "that hold them attributes of one module, whose names they get"
+            f"several parameters are named {', '.join(doubled)}:{''.join(made)}\n  repair: rename "
+            "them, or make the modules that hold them attributes of one module, "
+            "whose names they get"
         )
     gradients = grad(loss, parameters)
     with scope("optimizer"):

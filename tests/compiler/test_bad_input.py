@@ -1,5 +1,6 @@
 """Wrong arrays: each gives one clear error that names the input and both claims, or none is due."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -177,7 +178,9 @@ def test_an_assumed_equality_that_does_not_hold() -> None:
     np.testing.assert_array_equal(run(left=Y, right=Y)["y"], 2 * Y)
     with pytest.raises(FeedError) as caught:
         run(left=Y, right=Y[:3])
-    assert "n == m was assumed, but they are 4 and 3" in str(caught.value)
+    told = str(caught.value).splitlines()[1]
+    assert told.endswith("n == m was assumed, but they are 4 and 3")
+    assert re.match(r"  add at \S*test_bad_input.py:\d+: cannot broadcast", told)
 
 
 def test_after_a_refusal_the_program_still_runs() -> None:

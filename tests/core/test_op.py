@@ -1,5 +1,6 @@
 """What an op class gets from its declaration, and how an op is applied."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, replace
 from typing import Any, ClassVar
@@ -207,6 +208,8 @@ def test_checks_of_infer_stay_with_the_node_and_leak_nowhere() -> None:
     x, y = asg.input("x", ("n",)), asg.input("y", ("m",))
     (check,) = JoinForTest()(x, y).node.checks
     assert (str(check.left), check.relation, str(check.right)) == ("n", "==", "m")
+    assert re.fullmatch(r"join_for_test at \S*test_op.py:\d+", check.place)
+    assert check == replace(check, place="elsewhere")
     with pytest.raises(ShapeError):
         JoinForTest(True)(x, y)
     assert take_checks() == ()

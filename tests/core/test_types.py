@@ -184,9 +184,9 @@ def test_broadcasting(shapes: list[Any], expected: Any) -> None:
 
 def test_a_symbolic_size_is_never_taken_for_one() -> None:
     assert broadcast_shapes((N,), (M,)) == (N,)
-    assert [check[:3] for check in take_checks()] == [(N, "==", M)]
+    assert [(c.left, c.relation, c.right) for c in take_checks()] == [(N, "==", M)]
     assert broadcast_shapes((N,), (8,)) == (8,)
-    assert [check[:3] for check in take_checks()] == [(N, "==", 8)]
+    assert [(c.left, c.relation, c.right) for c in take_checks()] == [(N, "==", 8)]
 
 
 @pytest.mark.parametrize(

@@ -320,3 +320,13 @@ def test_a_list_of_first_values_keeps_the_digits_of_wide_variables() -> None:
     wide = asg.parameter("w", (2,), init=[-1.2, 1.0], dtype="float64")
     session = asg.compile(asg.Graph(w=wide.leaf)).start()
     assert session.state_dict()["w"].tolist() == [-1.2, 1.0]
+
+
+def test_two_parameters_of_one_name_are_told_with_their_lines() -> None:
+    first, second = (asg.parameter("w", (2,), init=0.5) for _ in range(2))
+    with pytest.raises(GraphError) as caught:
+        asg.train_step(asg.sum(first * second), optimizer=optim.sgd(0.1))
+    head, *lines, repair = str(caught.value).splitlines()
+    assert head == "several parameters are named w:" and repair.startswith("  repair: rename")
+    assert [line.startswith("  parameter 'w' at ") for line in lines] == [True, True]
+    assert all("test_step.py:" in line for line in lines)
