@@ -103,11 +103,18 @@ def _group_style(key: Key, nodes: Sequence[NodeEntry]) -> str:
 
 
 def _timed(boxes: dict[Key, Box], document: Document) -> dict[Key, Box]:
-    """The boxes with their share of the measured time, if there is a profile."""
-    seconds = {entry["serial"]: entry["seconds"] for entry in document["profile"]}
-    total = sum(seconds.values())
+    """The boxes with their share of the measured time, if there is a profile.
+
+    What is inside of an op, in the shards it stands for, is part of its time.
+    """
+    own_seconds = {entry["serial"]: entry["seconds"] for entry in document["profile"]}
+    total = sum(own_seconds.values())
     if not total:
         return boxes
+    seconds = {
+        serial: sum(own_seconds.get(each, 0.0) for each in (serial, *inside))
+        for serial, inside in _insides(document).items()
+    }
     found = {}
     for key, box in boxes.items():
         own = sum(seconds.get(serial, 0.0) for serial in box.serials)
@@ -115,6 +122,19 @@ def _timed(boxes: dict[Key, Box], document: Document) -> dict[Key, Box]:
             details = (*box.details, labels.share_text(own, total))
             box = replace(box, share=own / total, details=details)
         found[key] = box
+    return found
+
+
+def _insides(document: Document) -> dict[int, list[int]]:
+    """The serials of the nodes in the bodies of each node, at any depth."""
+    bodies_of = {node["serial"]: [*node["bodies"].values()] for node in document["nodes"]}
+    found: dict[int, list[int]] = {}
+    for serial, bodies in bodies_of.items():
+        inside, pending = found.setdefault(serial, []), [*bodies]
+        while pending:
+            nodes = document["bodies"][pending.pop()]["nodes"]
+            inside += nodes
+            pending += [body for node in nodes for body in bodies_of[node]]
     return found
 
 

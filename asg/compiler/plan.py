@@ -17,7 +17,7 @@ from asg.compiler.backend import BackendPlan, PlanningBackend
 from asg.compiler.largest import largest
 from asg.core.dim import Symbol, evaluate, free_symbols
 from asg.core.errors import OperandError
-from asg.core.graph import Graph
+from asg.core.graph import Graph, bodies_of
 from asg.core.node import Node
 from asg.core.op import Op
 
@@ -32,11 +32,12 @@ class OpWork(NamedTuple):
     """What one node does in a step.
 
     Attributes:
-        node: of the graph that runs.
-        position: of the node in that graph.
+        node: of the graph that runs, or of the work that its shards do.
+        position: of the node in its graph.
         flops: by the formula of its op.
         read: bytes of its operands.
         written: bytes of its results.
+        within: the position of the node whose shards do it; what a plan tells is of all of them.
     """
 
     node: Node
@@ -44,6 +45,13 @@ class OpWork(NamedTuple):
     flops: int
     read: int
     written: int
+    within: int | None = None
+
+    @property
+    def name(self) -> str:
+        """``matmul.44``, or ``matmul.155.12`` in the shards of node 155."""
+        outer = "" if self.within is None else f"{self.within}."
+        return f"{self.node.op.name}.{outer}{self.position}"
 
     @property
     def intensity(self) -> float:
@@ -63,7 +71,8 @@ class Plan:
         peak_bytes: all memory a step needs: arena, state, constants, memory of loops' bodies, and
             the caller's feeds and results.
         reported: what the backend says in its own words.
-        work: of every node that computes, in order. Views move nothing, and are not listed.
+        work: of every node that computes, in order, and of what shards do instead of the node that
+            they are shards of. Views move nothing, and are not listed.
         notes: which ways were chosen by measurement, where it was compiled with ``tune=True``.
     """
 
@@ -175,26 +184,41 @@ def make_plan(executable: Executable, sizes: Mapping[str, int]) -> Plan:
     graph = executable.with_sizes(shapes_for(executable, sizes))
     with executable.tuning():
         told: BackendPlan = backend.plan(graph)
-    if told.memory is None:
-        computed = tuple(node for node in graph.nodes if node.inputs)
-    else:
-        computed = told.memory.computed
     return Plan(
         executable, dict(sizes), graph, told.memory, told.peak_bytes, told.reported,
-        tuple(_works(graph, computed)), told.notes,
+        tuple(_works(graph, told.memory)), told.notes,
     )  # fmt: skip
 
 
-def _works(graph: Graph, computed: tuple[Node, ...]) -> Iterator[OpWork]:
-    positions = {node: position for position, node in enumerate(graph.nodes)}
+def _works(graph: Graph, memory: MemoryPlan | None) -> Iterator[OpWork]:
+    positions = positions_in(graph)
+    computed = [node for node in graph.nodes if node.inputs] if memory is None else memory.computed
     for node in computed:
-        yield work_of(node, positions[node])
+        shards = () if memory is None else memory.nested.get(positions[node].position, ())
+        for each in shards[0].computed if shards else (node,):
+            yield work_of(each, positions[each], max(len(shards), 1))
 
 
-def work_of(node: Node, position: int) -> OpWork:
-    """FLOPs and bytes of one node whose sizes are numbers."""
-    flops, read, written = _work(node.op, node)
-    return OpWork(node, position, flops, read, written)
+class Position(NamedTuple):
+    """Of a node in its graph; in a body, ``within`` is that of the node whose body it is."""
+
+    position: int
+    within: int | None = None
+
+
+def positions_in(graph: Graph) -> dict[Node, Position]:
+    """Of all nodes, those of the bodies of its nodes included."""
+    found = {node: Position(place) for place, node in enumerate(graph.nodes)}
+    for outer, node in enumerate(graph.nodes):
+        for body in bodies_of(node.op):
+            found |= {inner: Position(place, outer) for place, inner in enumerate(body.nodes)}
+    return found
+
+
+def work_of(node: Node, place: Position, shards: int = 1) -> OpWork:
+    """FLOPs and bytes of one node whose sizes are numbers, in all of some shards."""
+    flops, read, written = (shards * each for each in _work(node.op, node))
+    return OpWork(node, place.position, flops, read, written, place.within)
 
 
 def _work(op: Op, node: Node) -> tuple[Any, Any, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html as escape
 import json
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asg.analysis.memory import MemoryPlan, Place
+from asg.core.graph import Graph, bodies_of
 from asg.core.node import Node
 from asg.core.origin import short_path
 from asg.core.table import aligned
@@ -40,7 +41,7 @@ def table(plan: Plan, top: int) -> str:
         lines += ["", f"most work ({len(most)} of {len(plan.work)} ops)"]
         lines += aligned([_WORK_HEAD, *(_work_row(plan, each) for each in most)], right=range(1, 6))
     if plan.memory is not None:
-        lines += _map_lines(plan.graph.nodes, plan.memory, top)
+        lines += _map_lines(plan.graph, plan.memory, top)
     if plan.notes:
         lines += ["", "chosen by measurement", *(f"  {note}" for note in plan.notes)]
     return "\n".join(lines)
@@ -101,7 +102,7 @@ _WORK_HEAD = ["op", "FLOPs", "share", "read", "written", "FLOPs/B", "scope", "li
 def _work_row(plan: Plan, work: OpWork) -> list[str]:
     share = work.flops / max(plan.flops, 1)
     return [
-        f"{work.node.op.name}.{work.position}", count_text(work.flops), f"{share:.1%}",
+        work.name, count_text(work.flops), f"{share:.1%}",
         bytes_text(work.read), bytes_text(work.written), f"{work.intensity:.3g}",
         scope_text(work.node), line_text(work.node),
     ]  # fmt: skip
@@ -125,30 +126,65 @@ def line_text(node: Node) -> str:
 _MAP_HEAD = ["value", "bytes", "from", "to", "life", "type", "memory", "scope", "line"]
 
 
-def _map_lines(nodes: Sequence[Node], memory: MemoryPlan, top: int) -> Iterator[str]:
-    own = [(t, p) for t, p in placed_values(nodes, memory) if p.sharing != "view"]
-    shown = sorted(own, key=lambda item: -item[1].nbytes)[:top]
+class PlacedValue(NamedTuple):
+    """A value with its place.
+
+    Attributes:
+        position: of the node that makes it, as in `OpWork`.
+        within: likewise; places are then in memory that each of its shards has.
+        shards: how many there are, each with such a value; 1 outside of shards.
+    """
+
+    tensor: Tensor
+    place: Place
+    position: int
+    within: int | None = None
+    shards: int = 1
+
+    @property
+    def name(self) -> str:
+        """``input 'x'``, ``matmul.44``, or ``matmul.155.12`` in the shards of node 155."""
+        op = self.tensor.node.op
+        outer = "" if self.within is None else f"{self.within}."
+        if self.within is not None and op.is_placeholder:
+            return f"operand {self.position} of {self.within}"
+        return op.leaf_label() or f"{op.name}.{outer}{self.position}"
+
+
+def placed_values(graph: Graph, memory: MemoryPlan) -> Iterator[PlacedValue]:
+    """Every value with its place, those of shards as well; without constants, and without what
+    lies in shards where an operand or a result does."""
+    for position, node in enumerate(graph.nodes):
+        for tensor in node.outputs:
+            if memory.places[tensor].memory != "constant":
+                yield PlacedValue(tensor, memory.places[tensor], position)
+        shards = memory.nested.get(position, ())
+        if not shards:
+            continue
+        (body,), places = bodies_of(node.op), shards[0].places
+        for place, inner in enumerate(body.nodes):
+            for tensor in inner.outputs:
+                if places[tensor].memory == "arena":
+                    yield PlacedValue(tensor, places[tensor], place, position, len(shards))
+
+
+def _map_lines(graph: Graph, memory: MemoryPlan, top: int) -> Iterator[str]:
+    own = [each for each in placed_values(graph, memory) if each.place.sharing != "view"]
+    shown = sorted(own, key=lambda each: -each.place.nbytes)[:top]
     if not shown:
         return
     yield ""
     yield f"largest values ({len(shown)} of {len(own)})"
-    rows = [_MAP_HEAD, *(_map_row(tensor, place) for tensor, place in shown)]
-    yield from aligned(rows, right=(1, 2, 3))
+    yield from aligned([_MAP_HEAD, *map(_map_row, shown)], right=(1, 2, 3))
 
 
-def placed_values(nodes: Sequence[Node], memory: MemoryPlan) -> list[tuple[Tensor, Place]]:
-    """Every value of the graph with its place, constants left out."""
-    found = [(tensor, memory.places[tensor]) for node in nodes for tensor in node.outputs]
-    return [(tensor, place) for tensor, place in found if place.memory != "constant"]
-
-
-def _map_row(tensor: Tensor, place: Place) -> list[str]:
-    node = tensor.node
+def _map_row(value: PlacedValue) -> list[str]:
+    place, node = value.place, value.tensor.node
+    memory = place.memory if value.within is None else f"each of {value.shards} shards"
     sharing = "" if place.sharing == "own" else f", {place.sharing}"
     return [
-        node.op.leaf_label() or f"{node.op.name}.{place.life.first}", bytes_text(place.nbytes),
-        str(place.offset), str(place.offset + place.nbytes),
-        f"{place.life.first}..{place.life.last}", str(tensor.type), f"{place.memory}{sharing}",
+        value.name, bytes_text(place.nbytes), str(place.offset), str(place.offset + place.nbytes),
+        f"{place.life.first}..{place.life.last}", str(value.tensor.type), f"{memory}{sharing}",
         scope_text(node), line_text(node),
     ]  # fmt: skip
 
@@ -173,7 +209,7 @@ def to_json(plan: Plan) -> str:
         "notes": list(plan.notes),
         "memory": None if memory is None else _memory_data(memory),
         "ops": [_op_data(each) for each in plan.work],
-        "values": [] if memory is None else list(_value_data(plan.graph.nodes, memory)),
+        "values": [] if memory is None else list(_value_data(plan.graph, memory)),
     }
     return json.dumps(data, ensure_ascii=False)
 
@@ -188,7 +224,7 @@ def _memory_data(memory: MemoryPlan) -> dict[str, int]:
 
 def _op_data(work: OpWork) -> dict[str, Any]:
     return {
-        "name": f"{work.node.op.name}.{work.position}",
+        "name": work.name,
         "flops": work.flops,
         "read": work.read,
         "written": work.written,
@@ -207,10 +243,12 @@ def where_data(node: Node) -> dict[str, Any]:
     }
 
 
-def _value_data(nodes: Sequence[Node], memory: MemoryPlan) -> Iterator[dict[str, Any]]:
-    for tensor, place in placed_values(nodes, memory):
+def _value_data(graph: Graph, memory: MemoryPlan) -> Iterator[dict[str, Any]]:
+    for value in placed_values(graph, memory):
+        tensor, place = value.tensor, value.place
         yield {
-            "name": tensor.node.op.leaf_label() or f"{tensor.node.op.name}.{place.life.first}",
+            "name": value.name,
+            "shards": value.shards,
             "type": str(tensor.type),
             "memory": place.memory,
             "offset": place.offset,

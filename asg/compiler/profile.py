@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asg.compiler import profile_text
 from asg.compiler.backend import TimingProgram, ordered_slots
-from asg.compiler.plan import OpWork, work_of
+from asg.compiler.plan import OpWork, positions_in, work_of
 from asg.compiler.signature import Signature
 from asg.compiler.step import step_of
 from asg.core.errors import OperandError
@@ -177,13 +177,17 @@ def measure(
     times = program.time_nodes(inputs, steps)
     whole = tuple(_whole_steps(program, inputs, steps, signature))
     graph = program.graph
-    positions = {node: position for position, node in enumerate(graph.nodes)}
-    # What runs inside a node, in a shard, is numbered by its serial.
-    ops = tuple(
-        OpTime(node, seconds, work_of(node, positions.get(node, node.serial)))
-        for node, seconds in times
-    )
-    return Profile(graph.name, backend, graph, whole, ops)
+    return Profile(graph.name, backend, graph, whole, tuple(_op_times(graph, times)))
+
+
+def _op_times(graph: Graph, times: Sequence[tuple[Node, float]]) -> Iterator[OpTime]:
+    positions = positions_in(graph)
+    cut = {positions[node].within for node, _ in times}
+    for node, seconds in times:
+        place, work = positions[node], work_of(node, positions[node])
+        if place.within is None and place.position in cut:
+            work = work._replace(flops=0)  # its shards do them: it joins what they give
+        yield OpTime(node, seconds, work)
 
 
 def _whole_steps(

@@ -53,8 +53,9 @@ def table(profile: Profile, top: int) -> str:
     longest = sorted(profile.ops, key=lambda each: -each.seconds)[:top]
     rows = [_HEAD, *(_row(each, total) for each in longest)]
     lines += aligned(rows, right=(1, 2, 3, 4, 5))
-    lines += _sums("scope", profile.by_scope(), total, top)
-    lines += _sums("line", profile.by_line(), total, top)
+    for what, sums in (("scope", profile.by_scope()), ("line", profile.by_line())):
+        if any(sums):  # a model that a command builds has no lines of the user
+            lines += _sums(what, sums, total, top)
     return "\n".join(lines)
 
 
@@ -78,7 +79,7 @@ def _row(each: OpTime, total: float) -> list[str]:
 
 
 def _name(each: OpTime) -> str:
-    return f"{each.node.op.name}.{each.work.position}"
+    return each.work.name
 
 
 def _sums(what: str, sums: Mapping[str, float], total: float, top: int) -> Iterator[str]:

@@ -6,10 +6,10 @@ carries the step. No author of a rule ever copies provenance by hand.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from types import CodeType, FrameType
 from typing import NamedTuple
@@ -17,13 +17,16 @@ from typing import NamedTuple
 from asg.core.errors import OperandError
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_INTERNAL = tuple(
-    os.path.join(root, folder) + os.sep
-    for root, folder in (
-        (os.path.dirname(_PACKAGE), os.path.basename(_PACKAGE)),
-        (os.path.dirname(_PACKAGE), "backends"),
-        (os.path.dirname(_PACKAGE), "visualizer"),
-    )
+_INTERNAL = (
+    *(
+        os.path.join(root, folder) + os.sep
+        for root, folder in (
+            (os.path.dirname(_PACKAGE), os.path.basename(_PACKAGE)),
+            (os.path.dirname(_PACKAGE), "backends"),
+            (os.path.dirname(_PACKAGE), "visualizer"),
+        )
+    ),
+    contextlib.__file__,  # runs between a decorated function and its caller
 )
 
 
@@ -133,7 +136,7 @@ def current_scope() -> str:
     return _scope.get()
 
 
-@contextmanager
+@contextlib.contextmanager
 def scope(name: str) -> Iterator[None]:
     """Name the part of a model that is being built; scopes nest into a path.
 

@@ -240,7 +240,8 @@ class _Part:
 
     def _total(self, tensor: Tensor) -> Tensor:
         if tensor not in self._totals:
-            self._totals[tensor] = AllReduceSum(self.shards)(self.local[tensor])
+            with derive("pass", "shard", (tensor.node.lineage,), tensor.node.origin):
+                self._totals[tensor] = AllReduceSum(self.shards)(self.local[tensor])
         return self._totals[tensor]
 
     def _cut(self, tensor: Tensor, axis: int) -> Tensor:

@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 from asg.backends.numpy_cpu.backend import BACKEND
+from asg.visualizer.group import view_of
 
 import asg
 from asg.analysis.memory import ALIGNMENT, MemoryPlan
 from asg.compiler import Executable
 from asg.core.dim import symbol
 from asg.core.errors import DimError, OperandError
+from asg.describe import describe
 from asg.passes.lower import lower
 from benchmarks.memory import numpy_bytes, traced, transient
 from tests.backends.numpy_cpu.programs import random_program
+from tests.compiler import steps
 from tests.compiler.steps import KINDS, feeds_of, step_of
 
 
@@ -213,3 +216,56 @@ def test_on_jax_the_plan_is_what_xla_says() -> None:
     assert plan.peak_bytes >= 4 * (32 + 128 + 64)
     assert plan.flops == 2 * 4 * 8 * 16 + 64
     assert "jax itself says:" in str(plan) and json.loads(plan.to_json())["values"] == []
+
+
+# -- shards ---------------------------------------------------------------------------------------
+
+
+def sharded() -> tuple[Executable, dict[str, Any]]:
+    """A step whose batch two threads share."""
+    return asg.compile(step_of("cnn")), feeds_of("cnn", 2048)
+
+
+def test_the_work_and_the_values_of_shards_are_told_one_by_one() -> None:
+    with asg.configure(threads=1):
+        whole = sharded()[0].plan(batch=2048)
+    with asg.configure(threads=2):
+        plan = sharded()[0].plan(batch=2048)
+    (cut,) = (place for place, node in enumerate(plan.graph.nodes) if node.op.name == "shard_map")
+    inside = [each for each in plan.work if each.within == cut]
+    assert all(each.node.op.name != "shard_map" for each in plan.work)
+    products = [each for each in inside if each.node.op.name == "conv"]
+    assert sum(each.flops for each in products) == sum(
+        each.flops for each in whole.work if each.node.op.name == "conv"
+    )
+    assert all(each.name.startswith(f"conv.{cut}.") for each in products)
+    told = json.loads(plan.to_json())
+    assert {each.name for each in inside} <= {op["name"] for op in told["ops"]}
+    assert sum(op["flops"] for op in told["ops"]) == told["flops"] == plan.flops
+    assert plan.memory is not None
+    (shard, other) = plan.memory.nested[cut]
+    assert shard is other
+    of_shards = [value for value in told["values"] if value["shards"] == 2]
+    assert max(v["offset"] + v["bytes"] for v in of_shards) <= shard.arena_bytes
+    assert f"{products[0].name} " in str(plan) and "each of 2 shards" in str(plan)
+
+
+def test_a_profile_names_the_work_of_shards_as_the_plan_does() -> None:
+    with asg.configure(threads=2):
+        executable, feeds = sharded()
+        session = executable.start(seed=0)
+        profile = session.profile(1, **feeds)
+        planned = {each.name for each in session.plan(batch=2048).work}
+    inside = [each for each in profile.ops if each.work.within is not None]
+    assert {each.work.name for each in inside} <= planned
+    places = {op.node.origin.location for op in inside}
+    assert {place.file for place in places if place is not None} == {steps.__file__}
+    (cut,) = (each for each in profile.ops if each.node.op.name == "shard_map")
+    assert cut.work.flops == 0 < sum(each.work.flops for each in inside)
+    (box,) = (
+        box for box in view_of(describe(profile)).boxes.values()
+        if cut.node.serial in box.serials
+    )  # fmt: skip
+    assert box.share == pytest.approx(
+        sum(each.seconds for each in (cut, *inside)) / profile.op_seconds
+    )

@@ -3,6 +3,8 @@
 import inspect
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +45,15 @@ def test_what_a_dataclass_of_asg_compiles_is_no_line_of_the_user() -> None:
         found: Any = field(default_factory=user_location)
 
     assert OfAsg().found.file == __file__
+
+
+def test_what_runs_a_decorated_function_is_no_line_of_the_user() -> None:
+    @contextmanager
+    def around() -> Iterator[None]:
+        yield
+
+    found, here = around()(user_location)(), line()
+    assert found is not None and (found.file, found.line) == (__file__, here)
 
 
 def test_the_line_is_the_innermost_one_outside_asg() -> None:
