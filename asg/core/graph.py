@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from asg.core.convert import as_tensor
 from asg.core.errors import GraphError
+from asg.core.explain import made_by
 from asg.core.node import Node
 from asg.core.registry import service
 from asg.core.state_slot import StateSlot
@@ -126,9 +127,11 @@ class Graph:
         for kind, listed in (("inputs", self.input_names), ("outputs", output_names)):
             doubled = sorted({n for n in listed if listed.count(n) > 1}) if _repeats(listed) else []
             if doubled:
+                tensors = inputs if kind == "inputs" else outputs
+                made = [made_by(t) for t, n in zip(tensors, listed, strict=True) if n in doubled]
                 raise GraphError(
                     f"graph {name!r}: two {kind} are named {', '.join(map(repr, doubled))}; "
-                    "give every input and variable its own name"
+                    "give every input and variable its own name" + _lines(made)
                 )
         if checks is None:
             checks = [check for node in self.nodes for check in node.checks]
@@ -210,6 +213,10 @@ class Graph:
         return str(service("svg")(self))
 
 
+def _lines(places: Sequence[str]) -> str:
+    return "".join(f"\n  {place}" for place in places)
+
+
 def _repeats(names: tuple[str, ...]) -> bool:
     return len(set(names)) != len(names)
 
@@ -232,8 +239,8 @@ def placeholders(outputs: Iterable[Tensor]) -> tuple[Tensor, ...]:
         if getattr(tensor.node.op, "is_local", False):
             raise GraphError(
                 f"a value that depends on {placeholder_name(tensor)!r} of the body of a loop or "
-                "branch is used outside of it\n  repair: return it from the function, as carry or "
-                "as y; variables cannot be written inside"
+                f"branch is used outside of it{_lines([made_by(tensor)])}\n  repair: return it "
+                "from the function, as carry or as y; variables cannot be written inside"
             )
     return tuple(sorted(found, key=lambda tensor: (is_state(tensor), tensor.node.serial)))
 
@@ -249,6 +256,7 @@ def _complete(given: Sequence[Tensor], found: tuple[Tensor, ...]) -> tuple[Tenso
             "the outputs also depend on "
             + ", ".join(f"{placeholder_name(t)!r}: {t.type}" for t in missing)
             + "; list these in inputs"
+            + _lines([made_by(t) for t in missing])
         )
     return (*given, *(t for t in found if is_state(t) and t not in listed))
 

@@ -45,7 +45,7 @@ def test_inputs_may_be_given_in_another_order_and_unused() -> None:
 
 def test_a_forgotten_input_is_named_with_its_type() -> None:
     x, _, y = two_layers()
-    with pytest.raises(GraphError, match=r"also depend on 'w': f32\[3, 2\]"):
+    with pytest.raises(GraphError, match=r"also depend on 'w': f32\[3, 2\].*\n.*test_graph.py:\d"):
         Graph(y=y, inputs=[x])
 
 
@@ -62,7 +62,7 @@ def test_a_graph_without_outputs_is_refused() -> None:
 
 def test_two_inputs_of_one_name_are_refused() -> None:
     total = asg.input("x", ()) + asg.input("x", ())
-    with pytest.raises(GraphError, match="two inputs are named 'x'"):
+    with pytest.raises(GraphError, match=r"two inputs are named 'x'(.|\n)*test_graph.py:\d+"):
         Graph(total=total)
 
 

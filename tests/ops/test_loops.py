@@ -141,7 +141,7 @@ def test_a_value_of_a_body_cannot_leak() -> None:
         return carry + x, None
 
     asg.scan(step, 0.0, asg.input("x", (4,)))
-    with pytest.raises(asg.AsgError, match="return it from the function"):
+    with pytest.raises(asg.AsgError, match=r"loops.py:\d+\n  repair: return it from the function"):
         asg.Graph(y=leaked[0] * 2.0)
 
 
