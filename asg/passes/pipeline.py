@@ -134,7 +134,9 @@ def without(pipeline: Pipeline, *names: str) -> Pipeline:
     for name in names:
         if name not in known:
             close = get_close_matches(name, known, 3)
-            hint = f"did you mean {' or '.join(close)}?" if close else f"there are {known}"
+            passes = ", ".join(dict.fromkeys(step.name for step in pipeline))
+            told = f"there are the passes {passes}, and the rules of some"
+            hint = f"did you mean {' or '.join(close)}?" if close else told
             raise UnknownName(f"no pass and no rule is named {name!r}; {hint}")
     return [_lessened(step, names) for step in pipeline if step.name not in names]
 
