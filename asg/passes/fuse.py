@@ -23,6 +23,7 @@ from asg.ops.leaf import Constant, Full
 from asg.ops.reduce import Max, Min, Sum
 from asg.passes.recompute import computed_again
 from asg.rewrite.rule import RuleHit
+from asg.rewrite.watch import first_allowed, note_values
 
 Groups = list[list[Node]]
 
@@ -46,7 +47,7 @@ class Fuse:
         graph = map_bodies(
             graph, lambda body: self(body, log), lambda op: not isinstance(op, Fused)
         )
-        groups = find_groups(graph, self.smallest)
+        groups = [*first_allowed(find_groups(graph, self.smallest))]
         return _contracted(graph, groups, log) if groups else graph
 
 
@@ -176,16 +177,22 @@ def _contracted(graph: Graph, groups: Groups, log: list[RuleHit]) -> Graph:
     """
     works = {id(work.group): work for work in _works(graph, groups)}
     mapped: dict[Tensor, Tensor] = {}
+    made: dict[int, dict[Tensor, Tensor]] = {}
     changed = False
     for unit in _in_order(graph, groups):
         if id(unit) in works:
             changed = True
-            mapped |= _fused(works[id(unit)], mapped, log)
+            made[id(unit)] = _fused(works[id(unit)], mapped, log)
+            mapped |= made[id(unit)]
             continue
         node = unit[0]
         inputs = tuple(mapped[tensor] for tensor in node.inputs)
         kept = node.with_inputs(inputs) if changed and inputs else node
         mapped |= dict(zip(node.outputs, kept.outputs, strict=True))
+    for group in groups:  # the order in which they are counted
+        last = group[-1].outputs[0]
+        values = made[id(group)] or {last: last}  # nothing: all readers compute it again
+        note_values("fuse", [*values], [*values.values()], "reassociating")
     return type(graph).of(
         graph.inputs, [mapped[tensor] for tensor in graph.outputs], graph.output_names,
         graph.state, graph.name, graph.input_names, graph.checks,

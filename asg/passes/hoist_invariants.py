@@ -20,6 +20,7 @@ from asg.ops.loops import Scan
 from asg.ops.while_loops import WhileLoop
 from asg.passes.lean_loops import applied_like, fresh_names, lean_loops
 from asg.passes.merge_equal import merge_equal
+from asg.rewrite.watch import may_replace, note_replacement
 
 Tensors = tuple[Tensor, ...]
 
@@ -34,11 +35,15 @@ def hoist_invariants(graph: Graph) -> Graph:
     def hoist(node: Node, inputs: Tensors) -> Tensors | None:
         nonlocal hoisted
         outputs = None
+        if not may_replace():
+            return None
         if isinstance(node.op, Scan):
             outputs = _out_of_scan(node, node.op, inputs)
         elif isinstance(node.op, WhileLoop):
             outputs = _out_of_while(node, node.op, inputs)
-        hoisted = hoisted or outputs is not None
+        if outputs is not None:
+            note_replacement("hoist_invariants", node, inputs, outputs)
+            hoisted = True
         return outputs
 
     result = rebuild(graph, hoist)

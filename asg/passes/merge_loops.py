@@ -17,6 +17,7 @@ from asg.core.tensor import Tensor
 from asg.ops.loops import Scan
 from asg.passes.lean_loops import applied_like, lean_loops
 from asg.passes.merge_equal import merge_equal, op_key
+from asg.rewrite.watch import first_allowed, note_replacement
 
 Numbers = dict[Hashable, int]
 Tensors = tuple[Tensor, ...]
@@ -64,7 +65,8 @@ def _merged(graph: Graph) -> Graph:
                 leaders.append(loop)
             else:
                 absorbed[node] = leader, _absorb(leader, loop)
-    return _rebuilt(graph, leaders, absorbed) if absorbed else graph
+    chosen = first_allowed([*absorbed])
+    return _rebuilt(graph, leaders, {node: absorbed[node] for node in chosen}) if chosen else graph
 
 
 def _rebuilt(
@@ -76,7 +78,9 @@ def _rebuilt(
     def replaced(node: Node, inputs: Tensors) -> Tensors | None:
         if node in absorbed:
             leader, places = absorbed[node]
-            return tuple(made[leader.node][place] for place in places)
+            outputs = tuple(made[leader.node][place] for place in places)
+            note_replacement("merge_loops", node, inputs, outputs)
+            return outputs
         if not isinstance(node.op, Scan):
             return None
         op = _widened(wider[node]) if node in wider else node.op

@@ -41,6 +41,7 @@ from asg.ops.shape import AssumeShape, BroadcastTo, ExpandDims, PermuteDims, Res
 from asg.ops.shards import WHOLE, AllReduceSum, Place, ShardMap
 from asg.ops.slicing import Select, Slice, Unslice
 from asg.rewrite.rule import RuleHit
+from asg.rewrite.watch import may_replace, note_values
 
 Tensors = tuple[Tensor, ...]
 
@@ -108,7 +109,7 @@ class Shard:
         """The graph with one `ShardMap`, or as it is."""
         inputs = batch_inputs(graph)
         shards = _most_shards(inputs)
-        if shards < 2:
+        if shards < 2 or not may_replace():
             return graph
         works = [work_of([node]) for node in graph.nodes]
         everything = Work(sum(work.seconds for work in works), sum(work.calls for work in works))
@@ -181,6 +182,7 @@ def _sharded(graph: Graph, decisions: Decisions, shards: int) -> Graph:
     with derive("pass", "shard", (), UNKNOWN):
         joined = op.apply(*(tensor for tensor, _ in part.leaves))
     take_checks()
+    note_values("shard", results, joined, "reassociating")
     return graph.with_outputs(substitute(graph.outputs, dict(zip(results, joined, strict=True))))
 
 

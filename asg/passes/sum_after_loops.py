@@ -35,6 +35,7 @@ from asg.ops.reduce import Sum
 from asg.ops.shape import BroadcastTo, ExpandDims, PermuteDims, Reshape, Squeeze
 from asg.passes.lean_loops import applied_like, fresh_names, lean_loops
 from asg.passes.merge_equal import merge_equal
+from asg.rewrite.watch import may_replace, note_replacement
 
 Tensors = tuple[Tensor, ...]
 
@@ -54,8 +55,12 @@ def sum_after_loops(graph: Graph) -> Graph:
 
     def take(node: Node, inputs: Tensors) -> Tensors | None:
         nonlocal taken
-        outputs = _taken_out(node, node.op, inputs) if isinstance(node.op, Scan) else None
-        taken = taken or outputs is not None
+        if not isinstance(node.op, Scan) or not may_replace():
+            return None
+        outputs = _taken_out(node, node.op, inputs)
+        if outputs is not None:
+            note_replacement("sum_after_loops", node, inputs, outputs, "reassociating")
+            taken = True
         return outputs
 
     result = rebuild(graph, take)

@@ -7,14 +7,17 @@ the one replacement that changes a result by allowing fewer and fewer (the "fuel
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from asg.core.node import Node
 from asg.core.tensor import Tensor
 from asg.rewrite.rule import Numerics
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,14 @@ def may_replace() -> bool:
     return watch is None or watch.limit is None or len(watch.made) < watch.limit
 
 
+def first_allowed(found: Sequence[Found]) -> Sequence[Found]:
+    """As many of some replacements, which are about to be made in this order, as are allowed."""
+    watch = _watch.get()
+    if watch is None or watch.limit is None:
+        return found
+    return found[: max(0, watch.limit - len(watch.made))]
+
+
 def note_replacement(
     name: str,
     node: Node,
@@ -91,3 +102,12 @@ def note_replacement(
     if watch is not None:
         old = node if inputs == node.inputs else node.with_inputs(inputs)
         watch.made.append(Replacement(name, old.outputs, new, numerics, tolerance))
+
+
+def note_values(
+    name: str, old: Sequence[Tensor], new: Sequence[Tensor], numerics: Numerics = "exact"
+) -> None:
+    """Tell whoever watches that values of several nodes are computed in another way at once."""
+    watch = _watch.get()
+    if watch is not None:
+        watch.made.append(Replacement(name, tuple(old), tuple(new), numerics, 0.0))

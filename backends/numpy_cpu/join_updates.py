@@ -21,6 +21,7 @@ from asg.ops.shape import Reshape
 from asg.ops.slicing import Slice
 from asg.passes.merge_equal import op_key
 from asg.rewrite.rule import Numerics, RuleHit
+from asg.rewrite.watch import first_allowed, note_values
 
 LARGEST = 1 << 14
 """Elements. Of larger values the numbers take longer than the calls, and gradients, which have to
@@ -47,11 +48,12 @@ class JoinUpdates:
         for formula in _formulas(graph, self.largest):
             families[formula.key].append(formula)
         mapped: dict[Tensor, Tensor] = {}
-        for family in families.values():
-            if len(family) > 1:
-                mapped |= _joined(family)
-                made = mapped[family[0].outputs[0]].node.serial
-                log.append(RuleHit(self.name, family[0].nodes[-1].serial, (made,)))
+        for family in first_allowed([each for each in families.values() if len(each) > 1]):
+            joined = _joined(family)
+            note_values(self.name, [*joined], [*joined.values()])
+            mapped |= joined
+            made = mapped[family[0].outputs[0]].node.serial
+            log.append(RuleHit(self.name, family[0].nodes[-1].serial, (made,)))
         if not mapped:
             return graph
         return graph.with_outputs([mapped.get(tensor, tensor) for tensor in graph.outputs])

@@ -16,6 +16,7 @@ from asg.core.node import Node
 from asg.core.tensor import Tensor
 from asg.ops.elementwise_unary import Exp, Tanh
 from asg.passes.algebra import UNSAFE
+from asg.passes.fuse import Fuse
 from asg.passes.pipeline import SIMPLIFY, FunctionPass, RulePass, lower_for
 from asg.rewrite.rule import node_rule, rule
 from tests.compiler.planted import PLANTED, exchanged, feeds_of
@@ -178,3 +179,16 @@ def test_what_is_watched_is_left_alone_after_the_limit() -> None:
     with watched(limit=0) as watch:
         assert step(graph, []).outputs == graph.outputs
     assert watch.made == []
+
+
+def test_passes_that_look_at_many_nodes_count_what_they_replace() -> None:
+    """Each fused group is one replacement: the first of two can be had alone."""
+    x, y = asg.input("x", (4, 4)), asg.input("y", (3, 3))
+    graph = asg.Graph(a=asg.tanh(x) * 2.0, b=asg.exp(y) + 1.0)
+    (step,) = run_watched([Fuse(2)], graph)
+    assert [each.name for each in step.replacements] == ["fuse", "fuse"]
+    replaced = [old.node.op.name for each in step.replacements for old in each.old]
+    assert replaced == ["multiply", "add"]
+    names = [node.op.name for node in step.again(1).nodes]
+    assert names.count("fused") == 1 and "exp" in names and "tanh" not in names
+    assert [node.op.name for node in step.again(0).nodes] == [n.op.name for n in graph.nodes]

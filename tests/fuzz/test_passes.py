@@ -17,7 +17,7 @@ import pytest
 from asg.backends.numpy_cpu.join_updates import JoinUpdates
 
 import asg
-from asg.compiler.debug import PassCheck, binding_of, run_watched
+from asg.compiler.debug import PassCheck, WatchedPass, binding_of, run_watched
 from asg.compiler.driver import default_passes
 from asg.compiler.loader import load_backend
 from asg.core.graph import Graph
@@ -74,7 +74,20 @@ def check(passes: Sequence[Pass], graph: Graph, feeds: Mapping[str, Any]) -> Gra
                 assert NUMERICS.index(made.numerics) <= NUMERICS.index(numerics_of(step.step))
         changed = PassCheck(steps, binding_of(graph, given)).changed(given)
     assert changed is None, f"{[step.name for step in passes]}\n{changed}"
+    for step in steps:
+        check_half(step, given)
     return steps[-1].after
+
+
+def check_half(step: WatchedPass, feeds: Mapping[str, Any]) -> None:
+    """The first half of what a pass replaces keeps all values too: so the wrong one is found."""
+    if not step.replacements:
+        return
+    with asg.configure(threads=2):
+        half = asg.verify(step.again(len(step.replacements) // 2))
+        given = {name: feeds[name] for name in step.before.input_names}
+        whole = WatchedPass(step.step, step.before, half, ())
+        assert PassCheck([whole], binding_of(step.before, given)).changed(given) is None
 
 
 def with_numbers(graph: Graph, feeds: Mapping[str, Any]) -> Graph:

@@ -48,6 +48,7 @@ from asg.passes.shape_rules import REASSOCIATING_SHAPE_RULES
 from asg.passes.shard import ANY_WORK, Shard
 from asg.passes.unroll import unroll
 from asg.rewrite.rule import RuleHit
+from asg.rewrite.watch import watched
 
 
 def shard_for_two(graph: Graph) -> Graph:
@@ -166,3 +167,21 @@ def test_every_rule_has_a_pair_that_fires_it() -> None:
         rule.name for each in PASSES.values() if isinstance(each, RulePass) for rule in each.rules
     }
     assert rules - fired == set()
+
+
+UNWATCHED = {"lean_loops", "remove_unused"}
+"""They drop what nothing uses, which has no value to compare."""
+
+
+@pytest.mark.parametrize(("name", "title", "before", "after"), PAIRS, ids=IDS)
+def test_every_replacement_is_counted(name: str, title: str, before: str, after: str) -> None:
+    """So that debugging and bisection name it: without a single one a pass does nothing."""
+    if name in UNWATCHED or title.startswith("outputs and carries"):
+        return
+    graph = graph_of(before)
+    with watched(limit=0) as watch:
+        result = PASSES[name](graph, [])
+    assert str(result) == str(graph) and not watch.made
+    with watched() as watch:
+        PASSES[name](graph, [])
+    assert watch.made or after.strip() == "same"
