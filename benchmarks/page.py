@@ -42,12 +42,17 @@ figures come from one run, whose ratios mean more than its times: quote ratios.
   most memory of the process, "grown" the part of it that came after the imports.
 - asg's programs are what its users write: layers of `asg.nn`, `asg.optim`, `asg.train_step`, and
   the defaults of `asg.compile`. PyTorch runs eagerly with fused optimizers, images with channels
-  last; `torch_compile` compiles network and loss. JAX is one jitted function with donated state,
-  images with channels last. PyTensor, which has dense and elementwise workloads, makes one function
-  by Numba. `numpy` has every buffer made once and derivatives written out; it is the yardstick for
-  memory.
+  last. JAX is one jitted function with donated state, images with channels last. `numpy` has every
+  buffer made once and derivatives written out; it is the yardstick for memory.
 - The workloads are defined in `benchmarks/workloads.py`, the programs are in `benchmarks/peers`.
 """
+
+OF_PEERS = {
+    "torch_compile": "- `torch_compile` compiles network and loss of the PyTorch program.\n",
+    "torch_nchw": "- `torch_nchw` is PyTorch with channels first.\n",
+    "pytensor": "- `pytensor`, for dense and elementwise workloads, is one function by Numba.\n",
+}
+"""What is told of peers that are measured on request."""
 
 
 def page(
@@ -59,7 +64,10 @@ def page(
     gains: Sequence[Gain] = (),
 ) -> str:
     """The whole page."""
-    parts = ["# Performance", _method(settings), "## Machine", _machine(facts, load)]
+    peers = {peer for results in measured.values() for peer in results}
+    told = "".join(text for peer, text in OF_PEERS.items() if peer in peers)
+    method = _method(settings) + told
+    parts = ["# Performance", method, "## Machine", _machine(facts, load)]
     for group, title in TITLES.items():
         found = {name: measured[name] for name in GROUPS[group] if name in measured}
         if found:

@@ -44,6 +44,9 @@ def test_the_page_tells_method_machine_tables_and_compilation() -> None:
     assert "| gru | torch 400.0 us | 0.33 | 1.00 |" in text
     assert "| 1,000 | 4,000 | 0.10 | 0.10 | 0.10 | 0.10 | 100 | 50 |" in text
     assert max(map(len, text.splitlines())) <= 100
+    assert "pytensor" not in text
+    more = page({"mlp": {**RESULTS, "pytensor": FAST}}, [], Settings(), facts, "0.10")
+    assert "\n- `pytensor`, for dense" in more and max(map(len, more.splitlines())) <= 100
 
 
 def test_groups_stand_for_their_workloads() -> None:
