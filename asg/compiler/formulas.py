@@ -224,7 +224,7 @@ def _sample(plan: Plan, number: int) -> _Sample:
         plan.flops, plan.bytes_read, plan.bytes_written,
         memory.feed_bytes, memory.result_bytes, memory.constant_bytes, memory.state_bytes,
         sum(each.state_bytes for each in memories[1:]),
-        sum(each.held_bytes for each in memories),
+        sum(part.held_bytes for each in memories for part in _parts(each)),
     )  # fmt: skip
     arenas = tuple(map(arena_of, memories))
     structure = _Structure(_wiring(plan.graph), tuple(each.structure for each in arenas))
@@ -232,12 +232,22 @@ def _sample(plan: Plan, number: int) -> _Sample:
 
 
 def _memories(memory: MemoryPlan) -> Iterator[MemoryPlan]:
-    """The plan and those of all bodies, at any depth."""
+    """The plan and those of all bodies, at any depth, in every shard as well."""
     waiting = [memory]
     while waiting:
         each = waiting.pop()
         yield each
-        waiting += [plan for plans in each.inside.values() for plan in plans]
+        bodies = [body for part in _parts(each) for body in part.inside.values()]
+        waiting += [plan for plans in bodies for plan in plans]
+
+
+def _parts(memory: MemoryPlan) -> Iterator[MemoryPlan]:
+    """The plan and those of its shards, whose arenas lie in its own."""
+    waiting = [memory]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        waiting += [plan for plans in each.nested.values() for plan in plans]
 
 
 def _wiring(graph: Graph) -> tuple[tuple[object, ...], ...]:

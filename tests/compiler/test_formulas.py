@@ -44,6 +44,7 @@ def small() -> Executable:
         (1, "mlp_small", "tiny", 40, (21, 33, 58, 77, 101)),
         (1, "lenet", "full", 200, (60, 99, 140, 255, 313)),
         (2, "lenet", "full", 128, (120, 134, 150, 162, 190)),
+        (2, "gru", "full", 128, (110, 134, 158, 176, 190)),  # with a loop in each shard
         pytest.param(1, "cnn", "full", 128, (139, 147, 166, 193, 231), marks=pytest.mark.slow),
         pytest.param(2, "cnn", "full", 128, (139, 147, 166, 193, 231), marks=pytest.mark.slow),
         pytest.param(1, "lstm", "full", 32, (20, 27, 34, 41, 55), marks=pytest.mark.slow),
