@@ -29,10 +29,10 @@ class Store(dict[str, Array]):
     """Arrays of variables by name.
 
     Attributes:
-        user: the session that changed one last; its own list of them is up to date.
+        user: the mark of the session that changed one last; its own list of them is up to date.
     """
 
-    user: Session | None = None
+    user: object = None
 
 
 class Session:
@@ -47,6 +47,7 @@ class Session:
         signature = executable.signature  # what the programs take
         self.executable = executable
         self._store, self._own = store, own
+        self._mark = object()  # not the session: a store that held it would keep both alive
         names = [signature.input_names[slot.input] for slot in ordered_slots(signature.state)]
         self._places = [(own if name in own else store, name) for name in names]
         written = sum(slot.output is not None for slot in signature.state)
@@ -68,9 +69,9 @@ class Session:
         step = self._steps.get(key)
         if step is None:
             step = self._steps[key] = self._new_step(key)
-        if self._store.user is not self:
+        if self._store.user is not self._mark:
             self._state = [store[name] for store, name in self._places]
-            self._store.user = self
+            self._store.user = self._mark
         results, state = step(arrays, self._state)
         if state is not self._state:
             self._keep(state)
@@ -98,7 +99,7 @@ class Session:
         """Store what a step has left, for other sessions and for those who ask."""
         for store, names, numbers in self._kept:
             store.update(zip(names, map(state.__getitem__, numbers), strict=True))
-        self._state, self._store.user = state, self
+        self._state, self._store.user = state, self._mark
 
     def __repr__(self) -> str:
         """``<session of 'train_step' on numpy: 4 variables>``."""

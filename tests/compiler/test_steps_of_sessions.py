@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -147,3 +148,17 @@ def test_a_number_that_is_repeated_is_no_zero_because_its_memory_was(
     repeated = asg.broadcast_to(asg.sum(x), (3,))
     found = asg.compile(asg.Graph(y=repeated))(x=[1.0, 2.0])
     assert found["y"].tolist() == [3.0, 3.0, 3.0]
+
+
+def test_a_session_and_its_memory_go_without_the_collector() -> None:
+    train, _ = model()
+    session = asg.compile(train).start()
+    session(x=np.ones(3, np.float32))
+    held = weakref.ref(session), weakref.ref(session.program((3,)))
+    gc.collect()
+    gc.disable()
+    try:
+        del session
+        assert [each() for each in held] == [None, None]
+    finally:
+        gc.enable()
