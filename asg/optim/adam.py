@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from asg.core.dtype import DType
 from asg.core.registry import call
 from asg.core.tensor import Tensor
 from asg.optim.moments import (
@@ -13,7 +16,7 @@ from asg.optim.moments import (
 )
 from asg.optim.pieces import decay_pieces, leading_pieces, scale_by_learning_rate
 from asg.optim.select import Selector
-from asg.optim.setting import Number, Setting, first_count, like, scheduled
+from asg.optim.setting import Number, Setting, first_count, scheduled
 from asg.optim.transform import (
     Chain,
     State,
@@ -48,14 +51,19 @@ def scale_by_adam(
         return {**state, "largest_v": zeros_of(parameters)} if amsgrad else state
 
     def piece(beta1: Number, beta2: Number) -> Transform:
-        def direction(count: Tensor, m: Tensor, v: Tensor) -> Tensor:
-            # Both corrections are single numbers, and are left to one pass over all elements.
-            root = call("sqrt", bias_correction(like(beta2, v), count, v.dtype))
-            scale = root / bias_correction(like(beta1, m), count, m.dtype)
-            return m / (call("sqrt", v) + eps * root) * scale
-
         def update(gradients: Tensors, state: State, parameters: Tensors) -> tuple[Tensors, State]:
             count = state["count"] + 1
+
+            @cache  # the same for all parameters of a dtype
+            def corrections(dtype: DType) -> tuple[Tensor, Tensor]:
+                root = call("sqrt", bias_correction(beta2, count, dtype))
+                return root, root / bias_correction(beta1, count, dtype)
+
+            def direction(m: Tensor, v: Tensor) -> Tensor:
+                # Both corrections are single numbers, and are left to one pass over all elements.
+                root, scale = corrections(v.dtype)
+                return m / (call("sqrt", v) + eps * root) * scale
+
             following: State = {
                 "count": count,
                 "m": first_moment(state["m"], gradients, beta1),
@@ -65,8 +73,7 @@ def scale_by_adam(
             if amsgrad:
                 scales = map_values(lambda a, b: call("maximum", a, b), state["largest_v"], scales)
                 following["largest_v"] = scales
-            updates = map_values(lambda m, v: direction(count, m, v), following["m"], scales)
-            return updates, following
+            return map_values(direction, following["m"], scales), following
 
         return Transform("adam", init, update)
 

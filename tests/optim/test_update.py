@@ -176,3 +176,12 @@ def test_schedule_drives_the_update() -> None:
 def test_wrong_arguments_are_named(make: Callable[[], object], word: str) -> None:
     with pytest.raises(asg.AsgError, match=word):
         make()
+
+
+def test_bias_corrections_are_written_once_for_each_dtype() -> None:
+    types = ("float32", "float64", "float32", "float64")
+    parameters = [asg.parameter(f"p{i}", (3,), init=1.0, dtype=t) for i, t in enumerate(types)]
+    squares = [asg.sum(each.read() ** 2.0).astype("float32") for each in parameters]
+    step = asg.train_step(asg.sum(asg.stack(squares)), optimizer=optim.adam(0.1))
+    corrections = [node for node in step.nodes if node.op.name == "expm1"]
+    assert sorted(node.output.dtype.name for node in corrections) == [*types[::2], *types[1::2]]
