@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
 from asg.core.convert import as_tensor
@@ -29,19 +28,15 @@ def reachable_nodes(outputs: Iterable[Tensor], stop_before: int = -1) -> list[No
     Nodes with a serial below ``stop_before`` are not entered. Inputs always have smaller serials
     than their users, so sorting by serial is a topological order.
     """
-    found = {tensor.node for tensor in outputs}
-    found = {node for node in found if node.serial >= stop_before}
-    stack = list(found)
-    while stack:
-        for tensor in stack.pop().inputs:
-            node = tensor.node
-            if node not in found and node.serial >= stop_before:
-                found.add(node)
-                stack.append(node)
-    return sorted(found, key=_serial)
-
-
-_serial = attrgetter("serial")
+    found: dict[int, Node] = {}
+    waiting = list(outputs)
+    while waiting:
+        node = waiting.pop().node
+        serial = node.serial
+        if serial not in found and serial >= stop_before:
+            found[serial] = node
+            waiting += node.inputs
+    return [found[serial] for serial in sorted(found)]
 
 
 class Graph:
@@ -142,7 +137,7 @@ class Graph:
     @cached_property
     def has_bodies(self) -> bool:
         """True when there are loops, branches or other ops with graphs inside."""
-        return any(node.op.field_names and bodies_of(node.op) for node in self.nodes)
+        return any([bodies_of(node.op) for node in self.nodes if node.op.field_names])
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:

@@ -261,7 +261,10 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
 
 def broadcast_types(*types: TensorType) -> TensorType:
     """Promoted dtype and broadcast shape of several operands."""
-    dtype = types[0].dtype
+    first = types[0]
+    if all([other is first or other == first for other in types]):
+        return first
+    dtype = first.dtype
     for other in types[1:]:
         if other.dtype is not dtype:
             dtype = promote(dtype, other.dtype)

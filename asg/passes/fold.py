@@ -85,7 +85,9 @@ def _constant_nodes(graph: Graph) -> set[Node]:
         if not node.inputs:
             if isinstance(node.op, Constant | Full | Iota) and _small(node.outputs[0]):
                 known.add(node)
-        elif not known.issuperset([tensor.node for tensor in node.inputs]):
+        elif node.inputs[0].node not in known or not known.issuperset(
+            [tensor.node for tensor in node.inputs]
+        ):
             continue
         elif node.op.category == "control":
             continue  # how long a loop takes is known when it runs, not here
@@ -103,7 +105,8 @@ def _small(tensor: Tensor) -> bool:
 def _frontier(graph: Graph, constant: set[Node]) -> list[Tensor]:
     """Constant values used by something that is not constant, or returned."""
     wanted = {t: None for t in graph.outputs if t.node in constant}
-    for node in graph.nodes:
-        if node not in constant:
-            wanted.update({t: None for t in node.inputs if t.node in constant})
+    for node in graph.nodes if constant else ():
+        for tensor in node.inputs:
+            if tensor.node in constant and node not in constant:
+                wanted[tensor] = None
     return list(wanted)

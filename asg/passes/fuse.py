@@ -176,7 +176,7 @@ def _contracted(graph: Graph, groups: Groups, log: list[RuleHit]) -> Graph:
     Nodes that come after one are made anew as well, since their order is that of creation.
     """
     works = {id(work.group): work for work in _works(graph, groups)}
-    mapped: dict[Tensor, Tensor] = {}
+    mapped: dict[Tensor, Tensor] = {}  # only what is made anew
     made: dict[int, dict[Tensor, Tensor]] = {}
     changed = False
     for unit in _in_order(graph, groups):
@@ -184,19 +184,15 @@ def _contracted(graph: Graph, groups: Groups, log: list[RuleHit]) -> Graph:
             changed = True
             made[id(unit)] = _fused(works[id(unit)], mapped, log)
             mapped |= made[id(unit)]
-            continue
-        node = unit[0]
-        inputs = tuple(mapped[tensor] for tensor in node.inputs)
-        kept = node.with_inputs(inputs) if changed and inputs else node
-        mapped |= dict(zip(node.outputs, kept.outputs, strict=True))
+        elif changed and unit[0].inputs:
+            node = unit[0]
+            kept = node.with_inputs(tuple([mapped.get(tensor, tensor) for tensor in node.inputs]))
+            mapped |= zip(node.outputs, kept.outputs, strict=True)
     for group in groups:  # the order in which they are counted
         last = group[-1].outputs[0]
         values = made[id(group)] or {last: last}  # nothing: all readers compute it again
         note_values("fuse", [*values], [*values.values()], "reassociating")
-    return type(graph).of(
-        graph.inputs, [mapped[tensor] for tensor in graph.outputs], graph.output_names,
-        graph.state, graph.name, graph.input_names, graph.checks,
-    )  # fmt: skip
+    return graph.with_outputs([mapped.get(tensor, tensor) for tensor in graph.outputs])
 
 
 def _in_order(graph: Graph, groups: Groups) -> Iterator[list[Node]]:
@@ -206,21 +202,21 @@ def _in_order(graph: Graph, groups: Groups) -> Iterator[list[Node]]:
     that its operands are not kept; so do single numbers, which updates wait for.
     """
     unit_of: dict[Node, list[Node]] = {node: group for group in groups for node in group}
-    place: dict[int, int] = {}
     units: list[list[Node]] = []
+    places: dict[Node, int] = {}
     for node in graph.nodes:
-        unit = unit_of.setdefault(node, [node])
-        if unit[0] is node:
-            place[id(unit)] = len(units)
+        if node not in places:
+            unit = unit_of.get(node, [node])
+            places |= dict.fromkeys(unit, len(units))
             units.append(unit)
-    places = {node: place[id(unit_of[node])] for node in graph.nodes}
     waiting = [0] * len(units)
     users: list[list[int]] = [[] for _ in units]
-    for node in graph.nodes:
+    for node, place in places.items():
         for tensor in node.inputs:
-            if places[tensor.node] != places[node]:
-                waiting[places[node]] += 1
-                users[places[tensor.node]].append(places[node])
+            operand = places[tensor.node]
+            if operand != place:
+                waiting[place] += 1
+                users[operand].append(place)
     ready = [(-1, False, number) for number, count in enumerate(waiting) if not count]
     while ready:
         now, _, number = heappop(ready)
@@ -228,7 +224,7 @@ def _in_order(graph: Graph, groups: Groups) -> Iterator[list[Node]]:
         for user in users[number]:
             waiting[user] -= 1
             if not waiting[user]:
-                soon = not users[user] or all(t.type.size == 1 for t in units[user][0].outputs)
+                soon = not users[user] or all([t.type.size == 1 for t in units[user][0].outputs])
                 heappush(ready, (max(now, 0) if soon else user, soon, user))
 
 
@@ -289,7 +285,7 @@ def _fused(work: _Work, mapped: dict[Tensor, Tensor], log: list[RuleHit]) -> dic
     body = Body.of(leaves, outputs, names, (), "fused", None, ())
     sources, last = tuple(node.lineage for node in work.nodes), work.group[-1]
     with derive("pass", "fuse", sources, last.origin):
-        made = Fused(body).apply(*(mapped[tensor] for tensor in operands))
+        made = Fused(body).apply(*[mapped.get(tensor, tensor) for tensor in operands])
     log.append(RuleHit("fuse", last.serial, (made[0].node.serial,)))
     return dict(zip(work.results, made, strict=True))
 

@@ -32,6 +32,9 @@ def merge_equal(graph: Graph) -> Graph:
         key = _key(node, inputs)
         try:
             found = known.get(key)
+            if found is not None and not _are_alike(found, node.outputs):
+                key = (key, tuple([output.type for output in node.outputs]))
+                found = known.get(key)
         except TypeError:
             raise OperandError(
                 f"attributes of {node!r} cannot be compared; the fields of an op are numbers, "
@@ -51,15 +54,29 @@ def _key(node: Node, inputs: tuple[Tensor, ...]) -> Key:
     op = node.op
     if op.commutative and inputs[0].node.serial > inputs[1].node.serial:
         inputs = (inputs[1], inputs[0], *inputs[2:])
-    types = tuple([output.type for output in node.outputs])
-    return (op_key(op), inputs, types)
+    return (op_key(op), inputs)
+
+
+def _are_alike(some: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> bool:
+    """Whether the types are the same, as they nearly always are of equal ops on equal inputs."""
+    for one, other in zip(some, others, strict=True):
+        if one.type is not other.type and one.type != other.type:
+            return False
+    return True
 
 
 def op_key(op: Op) -> Hashable:
-    """Equal for ops that compute the same to the bit."""
+    """Equal for ops that compute the same to the bit.
+
+    Written once: ops never change, and the nodes of many graphs share one.
+    """
     if not op.field_names:
         return (type(op),)
-    return (type(op), tuple([_distinct(getattr(op, name)) for name in op.field_names]))
+    known: Hashable = op.__dict__.get("_key")
+    if known is None:
+        values = [_distinct(getattr(op, name)) for name in op.field_names]
+        known = op.__dict__["_key"] = (type(op), *values)
+    return known
 
 
 def _distinct(value: Any) -> Hashable:

@@ -54,14 +54,17 @@ def specialise(graph: Graph, binding: Mapping[str, Dim]) -> Graph:
 
     `infer` runs again on every node, so a size that does not fit is found here at the latest.
     """
-    mapped: dict[Tensor, Tensor] = {}
+    mapped: dict[Tensor, Tensor] = {}  # only what is replaced
     for node in graph.nodes:
-        inputs = tuple([mapped[tensor] for tensor in node.inputs])
-        for old, new in zip(node.outputs, _specialised(node, inputs, binding), strict=True):
-            mapped[old] = new
+        inputs = node.inputs
+        if not mapped.keys().isdisjoint(inputs):
+            inputs = tuple([mapped.get(tensor, tensor) for tensor in inputs])
+        outputs = _specialised(node, inputs, binding)
+        if outputs is not node.outputs:
+            mapped |= zip(node.outputs, outputs, strict=True)
     return type(graph).of(
-        [mapped[tensor] for tensor in graph.inputs],
-        [mapped[tensor] for tensor in graph.outputs],
+        [mapped.get(tensor, tensor) for tensor in graph.inputs],
+        [mapped.get(tensor, tensor) for tensor in graph.outputs],
         graph.output_names, graph.state, graph.name, graph.input_names, (),
     )  # fmt: skip
 
@@ -75,7 +78,7 @@ def _specialised(
             settled = op.settle(*inputs)
         if settled is not None:
             return settled
-    if op is node.op and inputs == node.inputs:
+    if op is node.op and inputs is node.inputs:
         return node.outputs
     return op.applied(inputs, node.origin).outputs
 

@@ -13,7 +13,7 @@ from asg.core.origin import derive
 from asg.core.region import map_bodies
 from asg.core.registry import call
 from asg.core.tensor import Tensor
-from asg.rewrite.pattern import Kind, kind_of
+from asg.rewrite.pattern import HOLD_NUMBERS, Kind, kind_of
 from asg.rewrite.rule import Rule, RuleHit
 from asg.rewrite.watch import may_replace, note_replacement
 
@@ -55,8 +55,10 @@ class Index:
 
     def of(self, node: Node) -> list[Rule]:
         """The rules that may match a node, as far as its op and the kinds of its operands tell."""
-        root, inputs, numbers = type(node.op), node.inputs, self._numbers
-        operands = [kind_of(tensor, numbers) for tensor in inputs]
+        root, inputs = type(node.op), node.inputs
+        operands: list[Kind] = [type(tensor.node.op) for tensor in inputs]
+        if not HOLD_NUMBERS.isdisjoint(operands):
+            operands = [kind_of(tensor, self._numbers) for tensor in inputs]
         alike = len(inputs) > 1 and inputs[0] is inputs[1]
         kind = (root, alike, *operands)
         found = self._by_kind.get(kind)

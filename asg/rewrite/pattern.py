@@ -15,6 +15,8 @@ Binding = dict["Hole", Any]
 Number = bool | int | float
 Kind = type[Op] | Number
 """Of an operand, as far as rules are chosen by it: the class of its op, or the number it is."""
+HOLD_NUMBERS = frozenset((Full, Constant))
+"""The ops of which the kind of an operand is a number."""
 
 
 class Hole(TensorMethods):

@@ -101,12 +101,14 @@ def _last_nodes(graph: Graph, largest: int) -> dict[Node, None]:
     for node in reversed(graph.nodes):
         if not node.op.broadcasts or len(node.outputs) != 1:
             continue
-        shape, size = node.output.shape, node.output.type.size
-        fits = bool(shape) and isinstance(size, int) and 0 < size <= largest
-        if not fits or not all(_is_operand(tensor, node.output) for tensor in node.inputs):
+        readers = [user for user, _ in graph.users.get(node.outputs[0], ())]
+        if not members.keys() >= set(readers):
             continue
-        users = graph.users.get(node.output, ())
-        if all(user in members and user.output.shape == shape for user, _ in users):
+        shape, size = node.output.shape, node.output.type.size
+        if not shape or not isinstance(size, int) or not 0 < size <= largest:
+            continue
+        given = all(_is_operand(tensor, node.output) for tensor in node.inputs)
+        if given and all(user.output.shape == shape for user in readers):
             members[node] = None
     return members
 

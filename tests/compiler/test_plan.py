@@ -93,7 +93,7 @@ def test_planning_allocates_nothing() -> None:
     with traced():
         plan = executable.plan(batch=10**5)
         peak = tracemalloc.get_traced_memory()[1]
-    assert plan.peak_bytes > 10**8 and peak < 10**7
+    assert plan.peak_bytes > 10**8 and peak < plan.peak_bytes / 20
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -216,3 +216,8 @@ def test_broadcast_types_promote() -> None:
     assert broadcast_types(left, right) == TensorType.of(float16, (2, 3))
     with pytest.raises(DtypeError):
         broadcast_types(TensorType.of("uint64", ()), TensorType.of("int8", ()))
+
+
+def test_broadcasting_equal_types_makes_no_new_one() -> None:
+    x, y = TensorType.of("float32", ("n", 3)), TensorType.of("float32", ("n", 3))
+    assert broadcast_types(x, y) is x and broadcast_types(x, y, x) is x
