@@ -260,7 +260,9 @@ def _placed_in_order(blocks: Sequence[Block], order: Sequence[int]) -> Placement
 def _tightest_gap(nbytes: int, life: Lifetime, placed: list[tuple[int, int, int, int]]) -> int:
     born, dies = life
     reached, best, slack = 0, -1, -1
-    for offset, end in [(at, end) for at, end, a, b in placed if a <= dies and born <= b]:
+    for offset, end, first, last in placed:
+        if first > dies or last < born:
+            continue
         gap = offset - reached
         if gap >= nbytes and (best < 0 or gap - nbytes < slack):
             best, slack = reached, gap - nbytes

@@ -15,6 +15,7 @@ convolutions and of window sums are of the same kind.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 from math import gcd
 from typing import Any, NamedTuple
@@ -152,6 +153,7 @@ def _numbered(along: list[list[tuple[slice, slice]]]) -> Iterator[Meeting]:
         yield number, tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
 
 
+@lru_cache(4096)  # every block of rows, and the layers of a network, ask for the same again
 def overlap(
     offset: int, step: int, count: int, size: int, input_dilation: int = 1
 ) -> tuple[slice, slice]:

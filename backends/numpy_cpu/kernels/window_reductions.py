@@ -19,6 +19,7 @@ from asg.core.op import Op
 from asg.ops import window_reductions as ops
 from asg.ops.windows import Axis, Meeting, taps
 
+from ..bind import is_only_asked
 from ..blocks import SameMemory
 from ..kernel import Array, Call, Scratch, kernel, ufunc_call
 from ..order import memory_order
@@ -79,7 +80,8 @@ def _windows(op_class: type[Op]) -> Callable[[Binder], Binder]:
             parts: list[list[Call]] = []
             for blocks in _shares(_laid(inputs, outputs)):
                 memory = SameMemory(scratch)
-                parts.append([c for each in blocks for c in function(op, each, memory.anew())])
+                bound = blocks[:1] if is_only_asked(scratch) else blocks
+                parts.append([c for each in bound for c in function(op, each, memory.anew())])
             return parts[0] if len(parts) == 1 else [(TEAM.run, (parts,))]
 
         return function
