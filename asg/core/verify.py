@@ -44,7 +44,7 @@ def _check_placeholders(graph: Graph, stage: str) -> None:
     listed = set(graph.inputs)
     if len(listed) != len(graph.inputs):
         raise GraphError(f"{_after(stage)}graph {graph.name!r} lists an input twice")
-    for node in [node for node in graph.nodes if node.op.is_placeholder]:
+    for node in [node for node in graph.nodes if not node.inputs and node.op.is_placeholder]:
         if node.output not in listed:
             raise GraphError(f"{_after(stage)}{node.op.leaf_label()} is reached but not an input")
 

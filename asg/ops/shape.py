@@ -43,12 +43,14 @@ class Reshape(ShapeOp):
     shape: Shape
 
     def infer(self, x: TensorType) -> TensorType:
-        require_equal(
-            x.size,
-            product(self.shape),
-            f"cannot reshape {x} to {shape_text(self.shape)}, the numbers of elements differ",
-            "write -1 for one size to have it worked out",
-        )
+        size = product(self.shape)
+        if x.size != size:  # the message is written where it is needed
+            require_equal(
+                x.size,
+                size,
+                f"cannot reshape {x} to {shape_text(self.shape)}, the numbers of elements differ",
+                "write -1 for one size to have it worked out",
+            )
         return x.with_shape(self.shape)
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
@@ -100,10 +102,11 @@ class BroadcastTo(ShapeOp):
                 "squeeze or reduce the extra axes first",
             )
         for axis, given in enumerate(x.shape):
-            if given != 1:
+            wanted = self.shape[extra + axis]
+            if given != 1 and given != wanted:
                 require_equal(
                     given,
-                    self.shape[extra + axis],
+                    wanted,
                     f"cannot broadcast axis {axis} of {x} to {shape_text(self.shape)}",
                     "only an axis of literal size 1 stretches; expand_dims adds one",
                 )
@@ -136,7 +139,9 @@ class Squeeze(ShapeOp):
     def infer(self, x: TensorType) -> TensorType:
         require_canonical(self.axes, x.ndim, "x")
         for axis in self.axes:
-            require_equal(x.shape[axis], 1, f"cannot squeeze axis {axis} of {x}, its size is not 1")
+            if x.shape[axis] != 1:
+                reason = f"cannot squeeze axis {axis} of {x}, its size is not 1"
+                require_equal(x.shape[axis], 1, reason)
         return x.with_shape(size for axis, size in enumerate(x.shape) if axis not in self.axes)
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:

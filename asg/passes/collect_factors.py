@@ -18,7 +18,7 @@ Numerics: reassociating. Floats of 32 and 64 bits alone.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +43,7 @@ SMALLEST, LARGEST = 2.0**-40, 2.0**40
 MOST_TERMS, MOST_SCALARS = 16, 4
 """Of one value: longer ones would be copied again and again."""
 
-LINEAR = (Add, Subtract, Multiply, Negative, Square, Divide)
+LINEAR = frozenset((Add, Subtract, Multiply, Negative, Square, Divide))
 
 Value = Any
 """A tensor; or, while operations are only counted, the number of an operation or a tensor."""
@@ -126,7 +126,7 @@ def _connected(graph: Graph) -> Iterable[list[Node]]:
 
 
 def _is_linear(node: Node) -> bool:
-    if not isinstance(node.op, LINEAR):
+    if type(node.op) not in LINEAR:
         return False
     kind = node.output.type
     wide = kind.dtype.is_float and kind.dtype.itemsize > 2 and bool(kind.shape)
@@ -136,7 +136,7 @@ def _is_linear(node: Node) -> bool:
 def _levels(graph: Graph) -> dict[Node, int]:
     levels: dict[Node, int] = {}
     for node in graph.nodes:
-        below = max((levels[tensor.node] for tensor in node.inputs), default=0)
+        below = max([levels[tensor.node] for tensor in node.inputs], default=0)
         levels[node] = below + bool(node.inputs and not node.op.broadcasts)
     return levels
 
@@ -159,8 +159,9 @@ def _worthwhile(regions: Sequence[Region]) -> list[Region]:
     """Those that save operations, counted once for all that are written alike, as layers are."""
     saves: dict[Hashable, bool] = {}
     chosen = []
+    of_length = Counter(len(region.nodes) for region in regions)
     for region in regions:
-        key = _written(region)
+        key = _written(region) if of_length[len(region.nodes)] > 1 else len(region.nodes)
         if key not in saves:
             saves[key] = _saves(region)
         if saves[key]:

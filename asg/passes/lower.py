@@ -49,9 +49,9 @@ def lower(graph: Graph, backend: Target) -> Graph:
 
 def supported(node: Node, backend: Target) -> bool:
     """True when the backend can run the node as it is, or never gets to see it."""
-    if node.op.is_placeholder or node.op.settles():
+    if backend.supports(node.op, tuple([tensor.type for tensor in node.inputs])):
         return True
-    return backend.supports(node.op, tuple([tensor.type for tensor in node.inputs]))
+    return node.op.is_placeholder or node.op.settles()
 
 
 def decomposed(node: Node, inputs: tuple[Tensor, ...], backend: Target) -> tuple[Tensor, ...]:

@@ -95,10 +95,10 @@ class _Group:
         votes = Counter(inverse_permutation(_axes(tensor.node)) for tensor in entering)
         votes.update(_axes(user) for user in leaving)
         around = leaving | {tensor.node for tensor in entering}
-        if not votes:
+        before = len(entering) + sum(_cost(user, _axes(user), uses) for user in leaving)
+        if not before:
             return None, around
         order = min(votes, key=lambda axes: (-votes[axes], axes))
-        before = len(entering) + sum(_cost(user, _axes(user), uses) for user in leaving)
         after = sum(_entry_cost(tensor, order, shape) for tensor in given)
         after += sum(_exit_cost(node, users, order, uses) for node, users in readers.items())
         return order if after < before else None, around
@@ -122,7 +122,9 @@ def _groups(graph: Graph) -> Iterable[_Group]:
             other = found.get(tensor.node)
             if other is None or other is group or tensor.shape != node.output.shape:
                 continue
-            small, group = sorted((group, other), key=lambda each: len(each.nodes))
+            small, group = (
+                (group, other) if len(group.nodes) < len(other.nodes) else (other, group)
+            )
             group.nodes |= small.nodes
             found |= dict.fromkeys(small.nodes, group)
     return {id(group): group for group in found.values()}.values()

@@ -109,9 +109,11 @@ def _rewrite_node(
     current = node if inputs is node.inputs else node.with_inputs(inputs)
     outputs = current.outputs
     for _ in range(MAX_ROUNDS):
+        if not may_replace():
+            return outputs
         replaced = None if current.settled & bit else _first_hit(outputs, current, index, log)
         if replaced is None:
-            if may_replace() and outputs == current.outputs:
+            if outputs == current.outputs:
                 current.settled |= bit
             return outputs
         outputs = replaced
@@ -124,7 +126,7 @@ def _rewrite_node(
 def _first_hit(
     outputs: tuple[Tensor, ...], node: Node, index: Index, log: list[RuleHit]
 ) -> tuple[Tensor, ...] | None:
-    if node.outputs != outputs or not may_replace():
+    if node.outputs != outputs:
         return None
     for each in index.of(node):
         if not each.may_match(node):

@@ -116,8 +116,9 @@ def _operands(node: Node, layouts: Layouts, memory: Array) -> list[Array]:
 
 def prototype_memory(graph: Graph) -> Array:
     """Memory as large as the largest value, for arrays that are looked at but never read."""
-    sizes = [nbytes_of(tensor) for node in graph.nodes for tensor in node.outputs]
-    return reserved_memory(max(sizes, default=0) + 1)
+    # By the type, since most values share theirs with others.
+    kinds = {id(tensor.type): tensor for node in graph.nodes for tensor in node.outputs}
+    return reserved_memory(max(map(nbytes_of, kinds.values()), default=0) + 1)
 
 
 _RESERVED_FROM = 1 << 20
