@@ -15,6 +15,10 @@ MOST_UNSEEN = 1 << 20
 """Objects that pauses may leave among the oldest, unless there were more of these, before all are
 walked: graphs that nobody holds any more wait for that, about 100 MB of them."""
 
+FROZEN_BY_PYTHON = 1000
+"""Objects, at most: Python 3.12 freezes 375 when it starts, which may as well thaw. Whoever freezes
+what has been imported freezes many more."""
+
 _unseen = 0
 _oldest = 0
 
@@ -32,12 +36,22 @@ def paused_collector() -> Iterator[None]:
             gc.enable()
 
 
+def _most_young() -> int:
+    """How many objects are not among the oldest, at most: a walk leaves those that it begins with.
+
+    One begins when there are more objects, or walks of younger ones, than the thresholds.
+    """
+    young, walks, walks_of_middle = gc.get_count()
+    most, most_walks, _ = gc.get_threshold()
+    return young + (most + 1) * (walks + (most_walks + 2) * walks_of_middle)
+
+
 def _join_oldest() -> None:
     """All objects become old ones, or are collected where that is due."""
     global _unseen, _oldest
-    if gc.get_freeze_count():
+    if gc.get_freeze_count() > FROZEN_BY_PYTHON:
         return  # what somebody froze must not thaw
-    _unseen += gc.get_count()[0]
+    _unseen += _most_young()
     is_due = _unseen > max(MOST_UNSEEN, _oldest)
     if is_due:
         gc.collect()

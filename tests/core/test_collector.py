@@ -44,7 +44,7 @@ def test_what_is_made_is_old_at_once_and_is_not_walked() -> None:
 def test_what_nobody_holds_is_collected_after_so_many_objects(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(collector, "MOST_UNSEEN", 4000)
+    monkeypatch.setattr(collector, "MOST_UNSEEN", 40_000)
     monkeypatch.setattr(collector, "_unseen", 0)
     monkeypatch.setattr(collector, "_oldest", 0)
     with paused_collector():
@@ -52,8 +52,16 @@ def test_what_nobody_holds_is_collected_after_so_many_objects(
         few = [Ring() for _ in range(1000)]
     assert lost() is not None
     with paused_collector():
-        many = [Ring() for _ in range(4000)]
-    assert lost() is None and len(few) + len(many) == 5000
+        many = [Ring() for _ in range(50_000)]
+    assert lost() is None and len(few) + len(many) == 51_000
+
+
+def test_what_survives_young_walks_counts_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "_unseen", 0)
+    kept = [Ring() for _ in range(20 * gc.get_threshold()[0])]  # walked, and no longer youngest
+    with paused_collector():
+        pass
+    assert collector._unseen >= len(kept)
 
 
 def test_what_was_frozen_stays_frozen() -> None:
