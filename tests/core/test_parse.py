@@ -404,4 +404,5 @@ def _seconds(graph: Graph) -> float:
 def test_writing_and_reading_grow_linearly(make: Any) -> None:
     """Eight times the nodes must cost far less than the 64-fold of a quadratic reader."""
     small = min(_seconds(make(1_000)) for _ in range(3))
-    assert _seconds(make(8_000)) < 30 * small + 0.1
+    large = min(_seconds(make(8_000)) for _ in range(2))  # one may meet a walk of all objects
+    assert large < 30 * small + 0.1

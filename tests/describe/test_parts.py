@@ -129,7 +129,7 @@ def test_nodes_between_two_values_of_one_parameter_belong_to_it() -> None:
             owned[node["parameter"]] = owned.get(node["parameter"], 0) + 1
     assert set(owned) == {"", "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}
     assert len({count for name, count in owned.items() if name}) == 1
-    assert owned[""] < 5
+    assert owned[""] < 20  # the counter, and the corrections of both moments
 
 
 def test_a_global_norm_is_shared() -> None:
