@@ -37,8 +37,8 @@ from .tuning import Way, chosen
 
 SCATTERING = "scattering"
 
-MOST_PARTIAL_BYTES = 1 << 22
-"""Of products of single rows, which are added up."""
+MOST_PARTIAL_BYTES = 1 << 18
+"""Of products of single rows, which are added up; they stay in the cache until then."""
 
 LEAST_SHARED = 4e5
 """Nanoseconds of estimated work, from which on threads share it."""
@@ -172,7 +172,8 @@ def _products_of(sliding: Sliding, cotangents: Array, rows: slice, total: Array)
     """The calls that write the sum over some rows of places into ``total``."""
     pieces = list(pieces_of(sliding, rows))
     depth, outs = total.shape
-    most = max(len(piece.columns) for piece in pieces) * most_parts_of_sum(depth, outs)
+    # Not as many as a piece has rows: that goes up and down with the batch.
+    most = max(rows.stop - rows.start, most_parts_of_sum(depth, outs))
     most = min(most, max(MOST_PARTIAL_BYTES // total.nbytes, 1))
     later = sliding.scratch(total.shape, sliding.dtype)
     partial = sliding.scratch((most, *total.shape), sliding.dtype)

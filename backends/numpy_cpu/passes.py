@@ -10,6 +10,7 @@ from asg.passes.shard import Shard
 from .join_losses import join_losses
 from .join_updates import JoinUpdates
 from .rules import RULES
+from .schedule import schedule
 
 SMALLEST_FUSED = 65536
 """Elements. Chains over fewer stay in the second-level cache by themselves."""
@@ -21,4 +22,5 @@ PASSES: Pipeline = (
     Shard(),
     JoinUpdates(),
     Fuse(SMALLEST_FUSED),
+    FunctionPass("schedule", schedule, "exact"),
 )

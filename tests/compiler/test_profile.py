@@ -31,13 +31,13 @@ def profile() -> Profile:
 
 def heavy(backend: str = "numpy") -> Profile:
     """A product of matrices, a thousand times the work of everything around it."""
-    x = asg.input("x", ("n", 512))
+    x = asg.input("x", ("n", 4096))
     with asg.scope("big/inner"):
         y = x @ asg.transpose(x)
     with asg.scope("small"):
         total = asg.sum(asg.exp(y * 1e-9))
     executable = asg.compile(asg.Graph(total=total), backend)
-    return executable.profile(3, x=np.ones((512, 512), np.float32))
+    return executable.profile(3, x=np.ones((512, 4096), np.float32))
 
 
 def test_every_node_that_computes_is_timed_once() -> None:

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from asg.backends.numpy_cpu import extremes, products, sums
+from asg.backends.numpy_cpu import extremes, products, schedule, sums
 from asg.backends.numpy_cpu.backend import NumpyBackend
 from asg.backends.numpy_cpu.kernels import elementwise, erf, fused, loss, solvers
 from asg.backends.numpy_cpu.kernels import window_reductions as windows
@@ -54,6 +54,9 @@ LIMITS: tuple[tuple[ModuleType, str, tuple[Any, ...]], ...] = (
     (elementwise, "FEW", (0, 2)),
     (loss, "FEW", (0, 1)),
     (solvers, "_BLOCK", (1, 2)),
+    (schedule, "LEAST_BYTES", (0, 100)),
+    (schedule, "PROMISED", (float("inf"),)),
+    (schedule, "CLEARLY", (1.0, float("inf"))),
     (pick_last, "PICKING", (0,)),
     (pick_last, "ADDING", (0,)),
 )

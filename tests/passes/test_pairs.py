@@ -15,6 +15,7 @@ import pytest
 from asg.backends.numpy_cpu.join_losses import join_losses
 from asg.backends.numpy_cpu.join_updates import JoinUpdates
 from asg.backends.numpy_cpu.rules import RULES
+from asg.backends.numpy_cpu.schedule import schedule
 
 import asg
 from asg.compiler.driver import default_passes, evaluate
@@ -81,6 +82,7 @@ PASSES: dict[str, Pass] = {
     "join_losses": FunctionPass("join_losses", join_losses),
     "join_updates": JoinUpdates(8),
     "numpy_rules": RulePass("numpy_rules", RULES),
+    "schedule": FunctionPass("schedule", schedule),
 }
 LOWER = (lower_for(load_backend("numpy")),)
 FOLDER = Path(__file__).parent / "pairs"
