@@ -35,7 +35,8 @@ NAMES = (*workload_names(), *PROGRAMS)
 MEASURED = ("mlp", "lenet", "cnn", "gpt_unclipped", "lstm", "elemwise", "deep100", *PROGRAMS)
 """Whose steps are timed on NumPy."""
 
-ON_JAX = ("transformer", "densities", "chain", "channels", "recurrent", "general", "deep100")
+ON_JAX = ("transformer", "densities", "chain", "channels", "recurrent", "gates",
+          "general", "deep100")  # fmt: skip
 """Those that are compiled by XLA once for every pass; it has rules of its own."""
 
 SECONDS = 0.12

@@ -239,6 +239,27 @@ def recurrent(tiny: bool) -> Program:
 
 
 @_listed
+def gates(tiny: bool) -> Program:
+    """An LSTM as it stands in the textbook: two weights and a bias for each of its gates."""
+    width, time, batch = (4, 5, 2) if tiny else (64, 48, 16)
+    x, names = asg.input("x", (time, batch, width)), ("input", "forget", "cell", "output")
+    of_x = {name: asg.input(f"{name}_x", (width, width)) for name in names}
+    of_h = {name: asg.input(f"{name}_h", (width, width)) for name in names}
+    bias = {name: asg.input(f"{name}_bias", (width,)) for name in names}
+
+    def step(state: tuple[Tensor, Tensor], x: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        h, c = state
+        z = {name: x @ of_x[name] + h @ of_h[name] + bias[name] for name in names}
+        c = asg.sigmoid(z["forget"]) * c + asg.sigmoid(z["input"]) * asg.tanh(z["cell"])
+        h = asg.sigmoid(z["output"]) * asg.tanh(c)
+        return (h, c), h
+
+    zeros = asg.zeros(x.shape[1:])
+    _, states = asg.scan(step, (zeros, zeros), x)
+    return _with_slopes(asg.mean(states * states), {})
+
+
+@_listed
 def letters(tiny: bool) -> Program:
     """A window over a text as in Bengio's network: vectors of few letters, and what they give."""
     count, letters, width = (16, 3, 64) if tiny else (512, 27, 256)

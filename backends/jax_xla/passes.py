@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from math import inf
 
+from asg.passes.join_products import join_products
 from asg.passes.pipeline import FunctionPass, Pipeline
 from asg.passes.roll import roll
 
@@ -24,9 +25,10 @@ def passes_for(rolled: bool | None) -> Pipeline:
     Args:
         rolled: whether layers that repeat are rolled into loops; None: many small ones only.
     """
+    joining = FunctionPass("join_products", join_products)
     if rolled is False:
-        return ()
+        return (joining,)
     every = (2, 1, inf)
     repeats, nodes, size = every if rolled else (FEWEST_REPEATS, FEWEST_NODES, LARGEST_MEAN)
     function = partial(roll, repeats=repeats, nodes=nodes, mean_bytes=size)
-    return (FunctionPass("roll", function, "exact"),)
+    return (joining, FunctionPass("roll", function, "exact"))

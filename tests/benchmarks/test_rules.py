@@ -46,6 +46,7 @@ def test_every_pass_and_rule_does_something_to_a_program() -> None:
     assert never_fired(counted) == ["fuse", "schedule"]  # which are for large values
     assert hits("mlp")["fuse"] and hits("cnn")["schedule"]
     assert hits("deep100", "jax")["roll"]  # which is for many layers
+    assert hits("gates", "jax")["join_products"]
     assert never_fired(counted[:1])  # those of a perceptron are few
 
 

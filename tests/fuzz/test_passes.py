@@ -25,6 +25,7 @@ from asg.core.registry import OPS
 from asg.core.tensor import Tensor
 from asg.passes.algebra import UNSAFE
 from asg.passes.fuse import Fuse
+from asg.passes.join_products import join_products
 from asg.passes.pipeline import (
     STABILISE,
     FunctionPass,
@@ -58,6 +59,7 @@ FOR_NUMBERS: dict[str, Pass] = {
     "shard": Shard(ANY_WORK),
     "join_updates": JoinUpdates(1 << 20),
     "fuse": Fuse(2),
+    "join_products": FunctionPass("join_products", join_products),
     "roll": FunctionPass("roll", partial(roll, repeats=2, nodes=1), "exact"),
     "unroll": FunctionPass("unroll", partial(unroll, steps=8), "exact"),
 }

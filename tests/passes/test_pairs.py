@@ -25,6 +25,7 @@ from asg.passes.algebra import UNSAFE
 from asg.passes.collect_factors import collect_factors
 from asg.passes.fold import Fold
 from asg.passes.fuse import Fuse
+from asg.passes.join_products import join_products
 from asg.passes.lean_loops import lean_loops
 from asg.passes.pipeline import (
     HOIST_INVARIANTS,
@@ -72,6 +73,7 @@ PASSES: dict[str, Pass] = {
     "order_products": ORDER_PRODUCTS,
     "hoist_invariants": HOIST_INVARIANTS,
     "sum_after_loops": SUM_AFTER_LOOPS,
+    "join_products": FunctionPass("join_products", join_products),
     "shard": FunctionPass("shard", shard_for_two),
     "roll": FunctionPass("roll", lambda graph: roll(graph, repeats=3, nodes=1)),
     "unroll": FunctionPass("unroll", lambda graph: unroll(graph, steps=8)),
