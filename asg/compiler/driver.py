@@ -14,7 +14,7 @@ from asg.analysis.constraint import bind_dims, require_bound
 from asg.compiler.backend import Backend, TunableBackend
 from asg.compiler.backend import Executable as BackendExecutable
 from asg.compiler.feed import FeedOrder
-from asg.compiler.loader import load_backend
+from asg.compiler.loader import load_backend, loaded_backends
 from asg.compiler.signature import Signature
 from asg.config import settings
 from asg.core.collector import paused_collector
@@ -363,7 +363,8 @@ def _tuning_of(target: Backend) -> Callable[[], AbstractContextManager[object]]:
 def default_passes(target: Backend) -> tuple[Pipeline, Pipeline]:
     """The passes on the symbolic graph, and those that run when sizes have become numbers.
 
-    Less those that `asg.configure(without=...)` names.
+    Less those that `asg.configure(without=...)` names. They may be passes of another backend that
+    is loaded: NumPy computes the first values of a session on JAX.
 
     Raises:
         UnknownName: nothing has a name given there.
@@ -372,7 +373,8 @@ def default_passes(target: Backend) -> tuple[Pipeline, Pipeline]:
     late = (lower_for(target), *late_pipeline(evaluate), *target.passes)
     if not settings.without:
         return first, late
-    without((*first, *late), *settings.without)  # refuses names that are in neither
+    others = [step for backend in loaded_backends() for step in backend.passes]
+    without((*first, *late, *others), *settings.without)  # refuses names that are nowhere
     return _less(first), _less(late)
 
 

@@ -46,6 +46,11 @@ def load_backend(name: str | Backend) -> Backend:
     return _loaded[name]
 
 
+def loaded_backends() -> list[Backend]:
+    """Those that were asked for so far."""
+    return list(_loaded.values())
+
+
 def require_backend_name(name: str) -> None:
     """Refuse a name of no backend, without loading anything.
 

@@ -46,3 +46,11 @@ def test_mistakes_of_the_setting() -> None:
         pass
     with asg.configure(without=("folds",)), pytest.raises(UnknownName, match="fold"):
         asg.compile(asg.Graph(y=asg.input("x", (2,)) * 2.0))
+
+
+def test_passes_of_one_backend_are_left_out_while_another_computes_first_values() -> None:
+    pytest.importorskip("jax")
+    step = asg.train_step(asg.sum(asg.parameter("w", (3,), init=2.0) ** 2), optimizer=asg.optim.sgd(0.1))
+    with asg.configure(without=("roll", "fuse", "schedule")):
+        losses = [asg.compile(step, name).start()()["loss"].item() for name in ("jax", "numpy")]
+    assert losses[0] == pytest.approx(losses[1])
