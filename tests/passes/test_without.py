@@ -50,7 +50,8 @@ def test_mistakes_of_the_setting() -> None:
 
 def test_passes_of_one_backend_are_left_out_while_another_computes_first_values() -> None:
     pytest.importorskip("jax")
-    step = asg.train_step(asg.sum(asg.parameter("w", (3,), init=2.0) ** 2), optimizer=asg.optim.sgd(0.1))
+    loss = asg.sum(asg.parameter("w", (3,), init=2.0) ** 2)
+    step = asg.train_step(loss, optimizer=asg.optim.sgd(0.1))
     with asg.configure(without=("roll", "fuse", "schedule")):
         losses = [asg.compile(step, name).start()()["loss"].item() for name in ("jax", "numpy")]
     assert losses[0] == pytest.approx(losses[1])
