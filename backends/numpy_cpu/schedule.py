@@ -35,6 +35,9 @@ from .plan import make_plan
 LEAST_BYTES = 1 << 20
 """Of the largest value: where all are smaller, so is what there is to gain."""
 
+COUNTED = 1 << 14
+"""Bytes from which on a value counts, beside one of `LEAST_BYTES`."""
+
 PROMISED, CLEARLY = 0.97, 0.95
 """Of the peak before: what the estimate, and then the plan, of the new order must not exceed. An
 order that was taken for less would change from size to size, and leave plans without formulas."""
@@ -141,8 +144,9 @@ class _Needs:
             for tensor in node.outputs:
                 numbers[tensor] = len(self.sizes)
                 self.makes[-1].append(len(self.sizes))
-                free = tensor in stored or tensor.type.size == 1 or _extent(tensor) in self._lasting
-                self.sizes.append(0 if free else nbytes_of(tensor))
+                nbytes = nbytes_of(tensor)
+                free = tensor in stored or nbytes < COUNTED or _extent(tensor) in self._lasting
+                self.sizes.append(0 if free else nbytes)
                 self.readers.append(0)
 
     def taken(self, place: int) -> int:

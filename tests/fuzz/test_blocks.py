@@ -55,6 +55,7 @@ LIMITS: tuple[tuple[ModuleType, str, tuple[Any, ...]], ...] = (
     (loss, "FEW", (0, 1)),
     (solvers, "_BLOCK", (1, 2)),
     (schedule, "LEAST_BYTES", (0, 100)),
+    (schedule, "COUNTED", (0, 50)),
     (schedule, "PROMISED", (float("inf"),)),
     (schedule, "CLEARLY", (1.0, float("inf"))),
     (pick_last, "PICKING", (0,)),
