@@ -20,6 +20,7 @@ import numpy as np
 import asg
 from asg import nn, optim
 from asg.io import read_checkpoint, save_arrays
+from asg.io.atomic import remove_temporary_files
 from asg.io.checkpoint import CheckpointFolder
 from asg.train import Callback, Fit
 from asg.train.callbacks import CsvLogger, JsonlLogger, SaveCheckpoints
@@ -66,6 +67,7 @@ def train(folder: Path, steps: int, ticks: int | None = None) -> None:
     epochs = steps * BATCH // EXAMPLES
     model.fit((x, y), epochs, BATCH, validation_data=(x, y), callbacks=[Announced(folder), *others],
               resume=resume)  # fmt: skip
+    remove_temporary_files(folder / "final.safetensors")  # of one that was killed while it wrote
     save_arrays(folder / "final.safetensors", model.state_dict())
 
 
