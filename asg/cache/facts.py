@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,11 @@ def sources() -> str | None:
         return "\n".join(line for folder in folders for line in sorted(_files(folder)))
     except OSError:
         return None
+
+
+def is_in_sources(what: Any) -> bool:
+    """Whether `sources` covers a class or a function: it is of asg, and of no plug-in."""
+    return str(what.__module__).startswith("asg.")
 
 
 def _files(folder: str) -> Iterator[str]:

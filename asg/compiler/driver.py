@@ -171,11 +171,12 @@ class Executable:
     def build(self, shapes: Sequence[tuple[int, ...]]) -> BackendExecutable:
         """Bind the sizes, check every recorded claim, specialise and compile."""
         if self._watched is None:
-            known = self.specialised(shapes)
+            binding = self._binding(shapes)
+            known = self._specialised(binding)
             with self.tuning():
                 if self._kept is None:
                     return self.backend.compile(known)
-                return self._kept.compiled(self._binding(shapes), known)
+                return self._kept.compiled(binding, known)
         from asg.compiler.debug import DebuggedProgram, run_watched
 
         binding = self._binding(shapes)
@@ -189,8 +190,10 @@ class Executable:
 
     def specialised(self, shapes: Sequence[tuple[int, ...]]) -> Graph:
         """The optimised graph for feeds of these shapes: what the backend compiles."""
+        return self._specialised(self._binding(shapes))
+
+    def _specialised(self, binding: Mapping[str, int]) -> Graph:
         self.late_records.clear()
-        binding = self._binding(shapes)
         found = self._read(binding)
         if found is not None:
             return found

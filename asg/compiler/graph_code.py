@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from asg.cache.facts import is_in_sources
 from asg.core.array_data import ArrayData
 from asg.core.collector import paused_collector
 from asg.core.dim import Dim, SymbolicDim, as_symbol, free_symbols, symbol
@@ -89,7 +90,7 @@ class _Tables:
         kind = type(op)
         if getattr(op, "is_local", False):
             return [_LOCAL, *map(self.value, op.attributes().values())]
-        if OPS.get(op.name) is not kind or not kind.__module__.startswith("asg."):
+        if OPS.get(op.name) is not kind or not is_in_sources(kind):
             raise Untold(f"{kind.__module__}.{kind.__qualname__} is not of asg")
         return [op.name, *map(self.value, op.attributes().values())]
 

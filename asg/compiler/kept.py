@@ -15,11 +15,11 @@ user's, debugging, and backends that say nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
-from asg.cache.facts import machine, software, sources
+from asg.cache.facts import is_in_sources, machine, software, sources
 from asg.cache.folder import compile_cache_folder
 from asg.cache.store import read_entry, report_damage, write_entry
 from asg.compiler.backend import Backend, CacheableBackend, Executable, KeepingBackend
@@ -32,6 +32,7 @@ from asg.core.state_slot import StateSlot
 from asg.passes.pipeline import Pipeline, names_in
 from asg.rewrite.watch import is_watched
 
+Found = TypeVar("Found")
 _DAMAGED = (ValueError, LookupError, TypeError, AttributeError, AsgError)
 
 
@@ -53,16 +54,7 @@ class Kept:
 
     def signature(self) -> Signature | None:
         """Of the optimised graph, if it was compiled before."""
-        key = self._key("signature")
-        content = read_entry(key)
-        if content is None:
-            return None
-        try:
-            names, state = json.loads(content)
-            return Signature(tuple(names), tuple(StateSlot(*slot) for slot in state))
-        except _DAMAGED as error:
-            report_damage(key, str(error))
-            return None
+        return _read(self._key("signature"), _signature_from_json)
 
     def keep_signature(self, signature: Signature) -> None:
         """For the next time."""
@@ -70,29 +62,20 @@ class Kept:
 
     def program_graph(self, binding: Mapping[str, int]) -> Graph | None:
         """What the backend compiles for these sizes, if that was compiled before."""
-        key = self._key(_spelled(binding))
-        content = read_entry(key)
-        if content is None:
-            return None
-        try:
-            return graph_from_json(content.decode(), self._given)
-        except _DAMAGED as error:
-            report_damage(key, str(error))
-            return None
+        return _read(
+            self._key(_spelled(binding)),
+            lambda content: graph_from_json(content.decode(), self._given),
+        )
 
     def compiled(self, binding: Mapping[str, int], graph: Graph) -> Executable:
         """The program of a graph for these sizes, by the plan of an earlier run if there is one."""
         backend = self._backend
-        facts = backend.plan_facts() if isinstance(backend, KeepingBackend) else None
-        if facts is None or not isinstance(backend, KeepingBackend):
+        if not isinstance(backend, KeepingBackend) or (facts := backend.plan_facts()) is None:
             return backend.compile(graph)
         key = self._key(f"plan {facts} {_spelled(binding)}")
-        content = read_entry(key)
-        if content is not None:
-            try:
-                return backend.compile(graph, json.loads(content))
-            except _DAMAGED as error:
-                report_damage(key, str(error))
+        found = _read(key, lambda content: backend.compile(graph, json.loads(content)))
+        if found is not None:
+            return found
         program = backend.compile(graph)
         write_entry(key, json.dumps(program.told_plan()).encode())
         return program
@@ -105,6 +88,23 @@ class Kept:
         except Untold:
             return
         write_entry(self._key(_spelled(binding)), content.encode())
+
+
+def _read(key: str, decode: Callable[[bytes], Found]) -> Found | None:
+    """What an entry stands for; None when there is none, or it is damaged, which is told."""
+    content = read_entry(key)
+    if content is None:
+        return None
+    try:
+        return decode(content)
+    except _DAMAGED as error:
+        report_damage(key, str(error))
+        return None
+
+
+def _signature_from_json(content: bytes) -> Signature:
+    names, state = json.loads(content)
+    return Signature(tuple(names), tuple(StateSlot(*slot) for slot in state))
 
 
 def _spelled(binding: Mapping[str, int]) -> str:
@@ -128,5 +128,4 @@ def kept_of(graph: Graph, backend: Backend, first: Pipeline, late: Pipeline) -> 
 
 def _is_ours(backend: Backend) -> TypeGuard[CacheableBackend]:
     """A backend of asg's own: the key covers its sources, and those of its passes."""
-    ours = type(backend).__module__.startswith("asg.")
-    return ours and isinstance(backend, CacheableBackend)
+    return is_in_sources(type(backend)) and isinstance(backend, CacheableBackend)

@@ -7,7 +7,7 @@ recorded* as a :class:`SizeCheck`, which every executor evaluates before it runs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import index
 from typing import SupportsIndex
@@ -56,13 +56,17 @@ def take_checks() -> tuple[SizeCheck, ...]:
     return taken
 
 
-def require_equal(left: Dim, right: Dim, reason: str, advice: str = "") -> Dim:
+def require_equal(
+    left: Dim, right: Dim, reason: str | Callable[[], str], advice: str = ""
+) -> Dim:
     """One size for two that must be equal: checked now if decidable, else at run time.
 
-    Returns the literal one of the two if there is one, else ``left``.
+    Returns the literal one of the two if there is one, else ``left``. A reason that takes long to
+    write is given as a function.
     """
     if left is right or left == right:
         return left
+    reason = reason if isinstance(reason, str) else reason()
     if known_equal(left, right) is False:
         raise TypeProblem(f"{reason}: {left} against {right}", advice, sizes=(left, right))
     _pending_checks.append(SizeCheck(left, "==", right, reason))

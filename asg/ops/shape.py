@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex
 
 from asg.core.convert import as_tensor
@@ -43,14 +44,13 @@ class Reshape(ShapeOp):
     shape: Shape
 
     def infer(self, x: TensorType) -> TensorType:
-        size = product(self.shape)
-        if x.size != size:  # the message is written where it is needed
-            require_equal(
-                x.size,
-                size,
-                f"cannot reshape {x} to {shape_text(self.shape)}, the numbers of elements differ",
-                "write -1 for one size to have it worked out",
-            )
+        require_equal(
+            x.size,
+            product(self.shape),
+            lambda: f"cannot reshape {x} to {shape_text(self.shape)}, "
+            "the numbers of elements differ",
+            "write -1 for one size to have it worked out",
+        )
         return x.with_shape(self.shape)
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
@@ -102,12 +102,11 @@ class BroadcastTo(ShapeOp):
                 "squeeze or reduce the extra axes first",
             )
         for axis, given in enumerate(x.shape):
-            wanted = self.shape[extra + axis]
-            if given != 1 and given != wanted:
+            if given != 1:
                 require_equal(
                     given,
-                    wanted,
-                    f"cannot broadcast axis {axis} of {x} to {shape_text(self.shape)}",
+                    self.shape[extra + axis],
+                    partial(_no_broadcast, axis, x, self.shape),
                     "only an axis of literal size 1 stretches; expand_dims adds one",
                 )
         return x.with_shape(self.shape)
@@ -139,9 +138,7 @@ class Squeeze(ShapeOp):
     def infer(self, x: TensorType) -> TensorType:
         require_canonical(self.axes, x.ndim, "x")
         for axis in self.axes:
-            if x.shape[axis] != 1:
-                reason = f"cannot squeeze axis {axis} of {x}, its size is not 1"
-                require_equal(x.shape[axis], 1, reason)
+            require_equal(x.shape[axis], 1, partial(_no_squeeze, axis, x))
         return x.with_shape(size for axis, size in enumerate(x.shape) if axis not in self.axes)
 
     def vjp(self, inputs: Tensors, outputs: Tensors, cotangents: Tensors) -> Sequence[Cotangent]:
@@ -151,6 +148,14 @@ class Squeeze(ShapeOp):
 
 
 # -- helpers, also of the neighbouring families --------------------------------------------
+
+
+def _no_broadcast(axis: int, x: TensorType, shape: Shape) -> str:
+    return f"cannot broadcast axis {axis} of {x} to {shape_text(shape)}"
+
+
+def _no_squeeze(axis: int, x: TensorType) -> str:
+    return f"cannot squeeze axis {axis} of {x}, its size is not 1"
 
 
 def shape_text(shape: Iterable[Dim]) -> str:

@@ -34,9 +34,9 @@ def hoist_invariants(graph: Graph) -> Graph:
 
     def hoist(node: Node, inputs: Tensors) -> Tensors | None:
         nonlocal hoisted
-        outputs = None
         if not may_replace():
             return None
+        outputs = None
         if isinstance(node.op, Scan):
             outputs = _out_of_scan(node, node.op, inputs)
         elif isinstance(node.op, WhileLoop):

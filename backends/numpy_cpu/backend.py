@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+from asg.cache.facts import is_in_sources
 from asg.compiler.backend import BackendPlan, names_of
 from asg.config import settings, thread_count
 from asg.core.collector import paused_collector
@@ -62,7 +63,8 @@ class NumpyBackend:
         promises are no part of the sources that a key covers.
         """
         functions = [*VIEWS.items(), *((op, entry.bind) for op, entry in KERNELS.items())]
-        if is_tuned() or not all(_is_ours(each) for op, each in functions if _is_ours(op)):
+        of_ours = [function for op, function in functions if is_in_sources(op)]
+        if is_tuned() or not all(map(is_in_sources, of_ours)):
             return None
         if settings.blas_kernels == "auto":
             use_best_kernels()
@@ -94,11 +96,6 @@ class NumpyBackend:
     def __repr__(self) -> str:
         """``<backend numpy>``."""
         return f"<backend {self.name}>"
-
-
-def _is_ours(what: Any) -> bool:
-    """Of a class or a function."""
-    return str(what.__module__).startswith("asg.")
 
 
 BACKEND = NumpyBackend()

@@ -116,9 +116,13 @@ def _operands(node: Node, layouts: Layouts, memory: Array) -> list[Array]:
 
 def prototype_memory(graph: Graph) -> Array:
     """Memory as large as the largest value, for arrays that are looked at but never read."""
-    # By the type, since most values share theirs with others.
+    return reserved_memory(largest_bytes(graph) + 1)
+
+
+def largest_bytes(graph: Graph) -> int:
+    """Of a value; once for each type, since most values share theirs with others."""
     kinds = {id(tensor.type): tensor for node in graph.nodes for tensor in node.outputs}
-    return reserved_memory(max(map(nbytes_of, kinds.values()), default=0) + 1)
+    return max(map(nbytes_of, kinds.values()), default=0)
 
 
 _RESERVED_FROM = 1 << 20

@@ -29,7 +29,7 @@ from asg.ops.fused import Fused
 from asg.rewrite.watch import may_replace, note_values
 
 from .kernel import KERNELS, VIEWS, static_shape
-from .layout import nbytes_of
+from .layout import largest_bytes, nbytes_of
 from .plan import make_plan
 
 LEAST_BYTES = 1 << 20
@@ -56,7 +56,7 @@ def _extent(tensor: Tensor) -> Shape:
 def _scheduled(graph: Graph, lasting: Collection[Shape]) -> Graph:
     """``lasting``: the extents of variables."""
     graph = map_bodies(graph, lambda body: _scheduled(body, lasting), _is_entered)
-    if _largest(graph) < LEAST_BYTES or not may_replace():
+    if not _has_large_values(graph) or not may_replace():
         return graph
     promising = dict.fromkeys(_promising(graph, lasting))
     before = _arena_bytes(graph) if promising else 0
@@ -87,12 +87,10 @@ def _arena_bytes(graph: Graph) -> int:
     return make_plan(graph, outside=outside).arena_bytes
 
 
-def _largest(graph: Graph) -> int:
-    """Bytes of a value, 0 where sizes are still open; nodes share the types that they repeat."""
-    found = {id(tensor.type): tensor for node in graph.nodes for tensor in node.outputs}
-    if not all(tensor.type.is_static for tensor in found.values()):
-        return 0
-    return max(map(nbytes_of, found.values()), default=0)
+def _has_large_values(graph: Graph) -> bool:
+    """Not where sizes are still open: in loops of run-time length."""
+    static = all(tensor.type.is_static for node in graph.nodes for tensor in node.outputs)
+    return static and largest_bytes(graph) >= LEAST_BYTES
 
 
 def _in_order(graph: Graph, order: Iterable[int]) -> Graph:
