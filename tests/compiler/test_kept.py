@@ -97,9 +97,11 @@ def batch(count: int) -> dict[str, Array]:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_training_goes_on_alike(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from asg.passes import shard
+    from asg.backends.numpy_cpu.backend import NumpyBackend
+    from asg.passes.shard import ANY_WORK, Shard
 
-    monkeypatch.setattr(shard.Shard.__init__, "__defaults__", (shard.ANY_WORK,))
+    passes = [Shard(ANY_WORK) if each.name == "shard" else each for each in NumpyBackend.passes]
+    monkeypatch.setattr(NumpyBackend, "passes", tuple(passes))
     losses, states = [], []
     with asg.configure(threads=threads):
         for read in (False, True):
@@ -107,6 +109,9 @@ def test_training_goes_on_alike(threads: int, monkeypatch: pytest.MonkeyPatch) -
             losses.append([session(**batch(count))["loss"].item() for count in (8, 8, 5)])
             states.append(session.state_dict())
             assert was_read(session.executable) is read
+            program: Any = session.program(*(array.shape for array in batch(8).values()))
+            ops = {node.op.name for node in program.graph.nodes}
+            assert ("shard_map" in ops) == (threads == 2)
     assert losses[0] == losses[1]
     assert same_bits(*states)
 
