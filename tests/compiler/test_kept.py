@@ -98,6 +98,7 @@ def batch(count: int) -> dict[str, Array]:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_training_goes_on_alike(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from asg.backends.numpy_cpu.backend import NumpyBackend
+
     from asg.passes.shard import ANY_WORK, Shard
 
     passes = [Shard(ANY_WORK) if each.name == "shard" else each for each in NumpyBackend.passes]
